@@ -1,0 +1,1 @@
+"""Who may ask: the HTTP API and the casebook command."""

@@ -1,0 +1,1 @@
+"""What follows: notices, deliveries and timers, each a cursor over the log."""

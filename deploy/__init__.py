@@ -1,0 +1,1 @@
+"""How Casebook is run."""

@@ -1,0 +1,1 @@
+"""One machine, nothing installed: PostgreSQL from a wheel, a supervisor for the processes."""

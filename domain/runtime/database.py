@@ -1,0 +1,148 @@
+"""The database: its schema, brought up to date by numbered files, and connections to it."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, Connection, errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+
+SCHEMA = Path(__file__).parent / "schema"
+ONE_MIGRATES = 0x0CA5EB00C  # the advisory lock under which a database is migrated
+
+ROLE = """
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'casebook_service') THEN
+        CREATE ROLE casebook_service NOLOGIN;
+    END IF;
+EXCEPTION
+    -- Roles belong to the cluster: a migration of another database may have made it just now.
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END $$
+"""
+LEDGER = """
+CREATE TABLE IF NOT EXISTS public.casebook_migrations (
+    name       text        PRIMARY KEY,
+    sha256     text        NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT ON public.casebook_migrations TO casebook_service
+"""
+LOCK = "SELECT pg_advisory_lock(%(key)s)"
+APPLIED = "SELECT name, sha256 FROM public.casebook_migrations ORDER BY name"
+RECORD = "INSERT INTO public.casebook_migrations (name, sha256) VALUES (%(name)s, %(sha256)s)"
+
+
+class MigrationRefused(Exception):
+    """This database is not migrated."""
+
+    def __init__(self, **details: str) -> None:
+        super().__init__((self.__doc__ or "").format(**details))
+
+
+class MigrationChanged(MigrationRefused):
+    """Migration {name} was changed after this database had it: put it back, and add a new one."""
+
+
+class MigrationMissed(MigrationRefused):
+    """Migration {name} is older than {last}, which this database has: give it a higher number."""
+
+
+class DatabaseIsNewer(MigrationRefused):
+    """This database has migration {name}, which this release does not know: use the newer one."""
+
+
+class RoleNotAllowed(MigrationRefused):
+    """{user} may not make the role that the service belongs to: CREATE ROLE casebook_service."""
+
+
+def migrations(folder: Path = SCHEMA) -> dict[str, bytes]:
+    """The numbered files in their order, by name without ending."""
+    return {file.stem: file.read_bytes() for file in sorted(folder.glob("[0-9]*.sql"))}
+
+
+def migrate(owner_url: str, folder: Path = SCHEMA) -> list[str]:
+    """Brings the database up to date; the names of what was applied now.
+
+    Each file is a transaction of its own. Whoever comes second waits, and then finds nothing to do.
+
+    Raises:
+        MigrationRefused: this database and this release do not belong together.
+    """
+    known = migrations(folder)
+    with connect(owner_url, "casebook migrate", autocommit=True) as conn:
+        conn.execute(LOCK, {"key": ONE_MIGRATES})
+        _make_role(conn)
+        conn.execute(LEDGER)
+        names = pending(known, dict(conn.execute(APPLIED)))
+        for name in names:
+            with conn.transaction():
+                conn.execute(known[name])
+                conn.execute(RECORD, {"name": name, "sha256": _sha256(known[name])})
+    return names
+
+
+def pending(known: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str]:
+    """Which of the known migrations a database lacks whose applied ones are given with their SHA-256.
+
+    Raises:
+        MigrationRefused: the two histories differ.
+    """
+    for name, sha256 in applied.items():
+        if name not in known:
+            raise DatabaseIsNewer(name=name)
+        if _sha256(known[name]) != sha256:
+            raise MigrationChanged(name=name)
+    missing = [name for name in known if name not in applied]
+    last = max(applied, default="")
+    if missing and missing[0] < last:
+        raise MigrationMissed(name=missing[0], last=last)
+    return missing
+
+
+def connect(url: str, name: str, *, autocommit: bool = False) -> Connection[TupleRow]:
+    """A connection for whoever works alone, such as a follower; PostgreSQL shows it as `name`."""
+    return psycopg.connect(_conninfo(url, name), autocommit=autocommit)
+
+
+def pool(url: str, name: str, *, most: int = 10) -> Pool:
+    """Connections for requests, up to `most`; to be opened by `async with`.
+
+    A statement ends after 15 s and an idle transaction after 30: a stuck request holds up nobody.
+    Connections are not tried before use (a round trip each time): after a restart of PostgreSQL,
+    one request for each connection finds out.
+    """
+    limits = {"statement_timeout": "15s", "idle_in_transaction_session_timeout": "30s"}
+    return AsyncConnectionPool(
+        _conninfo(url, name, **limits), open=False, min_size=2, max_size=most, timeout=5, name=name
+    )
+
+
+def _conninfo(url: str, name: str, **limits: str) -> str:
+    given: dict[str, Any] = conninfo_to_dict(url)
+    words = [
+        str(given.get("options") or ""),
+        *(f"-c {key}={value}" for key, value in limits.items()),
+    ]
+    options = " ".join(filter(None, words))
+    return make_conninfo(
+        **{"connect_timeout": "5", **given, "application_name": name},
+        **({"options": options} if options else {}),
+    )
+
+
+def _make_role(conn: Connection[TupleRow]) -> None:
+    try:
+        conn.execute(ROLE)
+    except errors.InsufficientPrivilege:
+        raise RoleNotAllowed(user=conn.info.user) from None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

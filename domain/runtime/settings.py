@@ -1,0 +1,101 @@
+"""What the machine says: the CASEBOOK_ variables of the environment, read once per process."""
+
+import sys
+from base64 import b64decode
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "CASEBOOK_"
+MASTER_KEY_BYTES = 32
+MEANINGS = {
+    "database_url": "the PostgreSQL of the service, such as postgresql://casebook@db.example/casebook",
+    "master_key": "32 random bytes in base64, under which the keys of the log are kept",
+}
+
+
+def _is_a_key(value: SecretStr) -> SecretStr:
+    try:
+        raw = b64decode(value.get_secret_value(), validate=True)
+    except ValueError:
+        raw = b""
+    if len(raw) != MASTER_KEY_BYTES:
+        raise ValueError("it must be 32 bytes in base64")
+    return value
+
+
+def _release() -> str:
+    try:
+        return version("casebook")
+    except PackageNotFoundError:
+        return "unreleased"
+
+
+class Databases(BaseSettings):
+    """Where the data is: all that `casebook migrate` needs."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    database_url: str
+    """As the service's role, which may read the log and append to it."""
+    owner_url: str | None = None
+    """As the owner, for migrations and erasure; None: `database_url` is the owner's."""
+    read_url: str | None = None
+    """Where read models are read; None: in `database_url`."""
+
+    @property
+    def as_owner(self) -> str:
+        return self.owner_url or self.database_url
+
+    @property
+    def for_reading(self) -> str:
+        return self.read_url or self.database_url
+
+
+class Settings(Databases):
+    master_key: Annotated[SecretStr, AfterValidator(_is_a_key)]
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    log_format: Literal["console", "json"] = "console"
+    build: str = Field(default_factory=_release)
+    """The release, as every event names it."""
+
+    @property
+    def master_key_bytes(self) -> bytes:
+        return b64decode(self.master_key.get_secret_value())
+
+
+Kind = TypeVar("Kind", bound=Databases)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process; ends it with one sentence when they are not right."""
+    return _read(Settings)
+
+
+@cache
+def databases() -> Databases:
+    """The part of the settings that names the databases; ends the process as `settings` does."""
+    return _read(Databases)
+
+
+def _read(kind: type[Kind]) -> Kind:
+    try:
+        return kind()
+    except ValidationError as wrong:
+        sys.stderr.write(_sentence(wrong) + "\n")
+        raise SystemExit(2) from None
+
+
+def _sentence(wrong: ValidationError) -> str:
+    """What is wrong with the first setting. Never its value: it may be a secret."""
+    first = wrong.errors(include_url=False, include_context=False, include_input=False)[0]
+    name = str(first["loc"][0])
+    if first["type"] == "missing":
+        return f"{PREFIX}{name.upper()} is not set: {MEANINGS[name]}."
+    return f"{PREFIX}{name.upper()} is not right: {first['msg'].removeprefix('Value error, ')}."
