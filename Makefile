@@ -36,6 +36,7 @@ lock: .venv/requirements-uv.ok ## The lock files, anew from pyproject.toml (LOCK
 	$(COMPILE) --group uv -o requirements-uv.lock
 
 clean: ## Removes the virtual environment, the embedded database and all caches
+	if [ -L var/pg ]; then rm -rf "$$(readlink var/pg)"; fi
 	rm -rf .venv var .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -78,6 +78,10 @@ class Child:
         if time.monotonic() >= self.due:
             self.start()
 
+    def terminate(self) -> None:
+        """Asks it to end. One that waits for its next start gets none."""
+        self.process.terminate()
+
     def signal_group(self, signum: int) -> None:
         try:
             os.killpg(self.process.pid, signum)

@@ -39,11 +39,15 @@ class PostgresDidNotStart(Exception):
 
 
 def default_home() -> Path:
-    """./var/pg; one in /var/lib for root in a folder that the server's user cannot enter (/root)."""
+    """./var/pg; one in /var/lib for root in a folder that others cannot enter (/root)."""
     home = Path("var/pg").absolute()
-    if os.geteuid() != 0 or _enterable(Path.cwd()):
+    if os.geteuid() != 0 or _enterable(home.parent if home.parent.exists() else Path.cwd()):
         return home
-    return Path("/var/lib") / f"casebook-{hashlib.sha256(bytes(home)).hexdigest()[:12]}"
+    outside = Path("/var/lib") / f"casebook-{hashlib.sha256(bytes(home)).hexdigest()[:12]}"
+    if not home.is_symlink():  # so that `make clean` finds it
+        home.parent.mkdir(exist_ok=True)
+        home.symlink_to(outside)
+    return outside
 
 
 def _enterable(path: Path) -> bool:
@@ -72,13 +76,14 @@ class EmbeddedPostgres:
         Raises:
             PostgresDidNotStart: it ended, did not answer `within` seconds, or was `given_up`.
         """
+        umask = os.umask(0o022)  # the server's user must come through
         self.home.mkdir(parents=True, exist_ok=True)
-        self.home.chmod(0o755)  # whatever the umask: the server's user must come through
+        os.umask(umask)
         self.process = None if self.process and self.process.poll() is not None else self.process
         with (self.home / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             end = time.monotonic() + within
-            while not self._answers():
+            while not self.answers():
                 if self.process is None and not self._held():
                     self._spawn()
                 if self.process is not None and self.process.poll() is not None:
@@ -101,6 +106,14 @@ class EmbeddedPostgres:
     def runs(self) -> bool:
         """Whether the server's process lives; that it answers is more, and `start` waits for it."""
         return self._held() if self.process is None else self.process.poll() is None
+
+    def answers(self) -> bool:
+        """By a real connection: a pid proves nothing where containers repeat them."""
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=5).close()
+        except (psycopg.OperationalError, IndexError):
+            return False
+        return True
 
     def stop(self) -> None:
         """Ends the server that this object started; one that it joined stays."""
@@ -221,14 +234,6 @@ class EmbeddedPostgres:
             return (self.data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
-
-    def _answers(self) -> bool:
-        """By a real connection: a pid proves nothing where containers repeat them."""
-        try:
-            psycopg.connect(self.url("postgres"), connect_timeout=5).close()
-        except (psycopg.OperationalError, IndexError):
-            return False
-        return True
 
     def _held(self) -> bool:
         """Whether a live server owns the data folder, or the orphans of one that was killed.

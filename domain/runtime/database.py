@@ -9,7 +9,7 @@ import psycopg
 from psycopg import AsyncConnection, Connection, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
@@ -89,7 +89,7 @@ def migrate(owner_url: str, folder: Path = SCHEMA) -> list[str]:
 
 
 def pending(known: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str]:
-    """Which of the known migrations a database lacks whose applied ones are given with their SHA-256.
+    """Which of the known migrations a database lacks that has `applied`: SHA-256 by name.
 
     Raises:
         MigrationRefused: the two histories differ.
@@ -122,6 +122,24 @@ def pool(url: str, name: str, *, most: int = 10) -> Pool:
     return AsyncConnectionPool(
         _conninfo(url, name, **limits), open=False, min_size=2, max_size=most, timeout=5, name=name
     )
+
+
+async def unready(of: Pool) -> str | None:
+    """Why the database cannot serve this release, in a sentence; None: it can."""
+    known = migrations()
+    try:
+        async with of.connection(timeout=2) as conn:
+            rows = await conn.execute(APPLIED)
+            applied: dict[str, str] = dict(await rows.fetchall())
+        lacking = pending(known, applied)
+    except (psycopg.OperationalError, PoolTimeout):
+        await of.check()  # connections that died with a server that is back are made anew
+        return "The database does not answer."
+    except errors.UndefinedTable:
+        lacking = list(known)
+    except MigrationRefused as why:
+        return str(why)
+    return f"The database lacks migration {lacking[0]}: casebook migrate." if lacking else None
 
 
 def _conninfo(url: str, name: str, **limits: str) -> str:

@@ -34,10 +34,12 @@ def _release() -> str:
         return "unreleased"
 
 
-class Databases(BaseSettings):
-    """Where the data is: all that `casebook migrate` needs."""
-
+class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+
+class Databases(Environment):
+    """Where the data is: all that `casebook migrate` needs."""
 
     database_url: str
     """As the service's role, which may read the log and append to it."""
@@ -55,8 +57,9 @@ class Databases(BaseSettings):
         return self.read_url or self.database_url
 
 
-class Settings(Databases):
-    master_key: Annotated[SecretStr, AfterValidator(_is_a_key)]
+class Serving(Environment):
+    """How a process serves: what `casebook up` needs before there is a database."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
@@ -64,12 +67,16 @@ class Settings(Databases):
     build: str = Field(default_factory=_release)
     """The release, as every event names it."""
 
+
+class Settings(Databases, Serving):
+    master_key: Annotated[SecretStr, AfterValidator(_is_a_key)]
+
     @property
     def master_key_bytes(self) -> bytes:
         return b64decode(self.master_key.get_secret_value())
 
 
-Kind = TypeVar("Kind", bound=Databases)
+Kind = TypeVar("Kind", bound=Environment)
 
 
 @cache
@@ -82,6 +89,12 @@ def settings() -> Settings:
 def databases() -> Databases:
     """The part of the settings that names the databases; ends the process as `settings` does."""
     return _read(Databases)
+
+
+@cache
+def serving() -> Serving:
+    """The part of the settings that no database is needed for; ends the process likewise."""
+    return _read(Serving)
 
 
 def _read(kind: type[Kind]) -> Kind:

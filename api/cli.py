@@ -1,0 +1,143 @@
+"""The casebook command: what a person at this machine can ask for."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from http.client import HTTPConnection, HTTPException
+from typing import NoReturn
+
+import typer
+
+from deploy.local import environment
+from deploy.local.postgres import EmbeddedPostgres, PostgresDidNotStart, default_home
+from deploy.local.supervise import supervise, until_signalled
+from domain.runtime.database import MigrationRefused
+from domain.runtime.database import migrate as bring_up_to_date
+from domain.runtime.settings import Serving, databases, serving
+
+# What `casebook up` runs, in the order in which it ends them: whoever takes requests drains first.
+PROCESSES: Mapping[str, Sequence[str]] = {
+    "api": (sys.executable, "-P", "-m", "api"),
+}
+
+app = typer.Typer(
+    help="Casebook: support cases whose only truth is their history.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+
+
+@app.command()
+def up() -> None:
+    """Run Casebook on this machine until Ctrl-C, on a PostgreSQL of its own if none is named."""
+    started, here = time.monotonic(), serving()
+    if not _is_free(here.host, here.port):
+        _refuse(
+            f"Port {here.port} is in use. Choose another: CASEBOOK_PORT={here.port + 1} make up"
+        )
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.default_int_handler)
+    named = "CASEBOOK_DATABASE_URL" in os.environ
+    postgres = None if named else EmbeddedPostgres(default_home())
+    try:
+        if postgres is not None:
+            _start(postgres)
+        _use_master_key(shared=named)
+        _migrate()
+        supervise(
+            PROCESSES,
+            # The owner's rights are for migrations and erasure: no process runs with them.
+            {name: value for name, value in os.environ.items() if name != "CASEBOOK_OWNER_URL"},
+            postgres=postgres,
+            stop=until_signalled(),
+            announced=partial(_announced, here, started),
+        )
+    except PostgresDidNotStart as why:
+        _refuse(str(why))
+    finally:
+        if postgres is not None:
+            postgres.stop()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date: the one that is named, or the one that runs here."""
+    use_what_runs_here()
+    _migrate()
+
+
+def use_what_runs_here() -> None:
+    """For every command on the database: fills in what the environment does not say."""
+    if "CASEBOOK_DATABASE_URL" not in os.environ:
+        os.environ.update(environment.running_here())
+
+
+def main() -> None:
+    app()
+
+
+def _start(postgres: EmbeddedPostgres) -> None:
+    print(f"PostgreSQL starts in {postgres.home}", flush=True)
+    postgres.start()
+    postgres.prepare()
+    os.environ.update(environment.databases(postgres))
+
+
+def _use_master_key(*, shared: bool) -> None:
+    if os.environ.get("CASEBOOK_MASTER_KEY"):
+        return
+    os.environ["CASEBOOK_MASTER_KEY"], new = environment.master_key()
+    file = environment.MASTER_KEY_FILE
+    if new:
+        print(f"Made a master key in {file}. Keep it: without it no text in the log can be read.")
+    if shared:
+        print(f"CASEBOOK_MASTER_KEY is not set: using {file}, which no other machine has.")
+
+
+def _migrate() -> None:
+    try:
+        applied = bring_up_to_date(databases().as_owner)
+    except MigrationRefused as why:
+        _refuse(str(why))
+    print(f"Applied {', '.join(applied)}" if applied else "The database is up to date.", flush=True)
+
+
+def _announced(here: Serving, started: float) -> bool:
+    """Whether the API is ready; if so, the person has been told."""
+    front = HTTPConnection(here.host, here.port, timeout=1)
+    try:
+        front.request("GET", "/readyz")
+        ready = front.getresponse().status == 200  # noqa: PLR2004 - OK
+    except (OSError, HTTPException):
+        return False
+    finally:
+        front.close()
+    if ready:
+        print(
+            f"\nCasebook is ready after {time.monotonic() - started:.1f} s:"
+            f"  http://{here.host}:{here.port}\n"
+            f"  What it can do    curl http://{here.host}:{here.port}/openapi.json\n"
+            f"  How it is         curl http://{here.host}:{here.port}/readyz\n"
+            "  Ctrl-C ends everything; the data stays.\n",
+            flush=True,
+        )
+    return ready
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _refuse(why: str) -> NoReturn:
+    print(why, file=sys.stderr)
+    raise SystemExit(2)
