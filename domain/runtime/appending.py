@@ -1,0 +1,280 @@
+"""Group commit: whatever gathers while one flush is in the air goes out with the next, in one call.
+
+A flush whose answer was lost is sent again byte for byte: each command carries its id, so that the
+log answers `repeated` instead of writing it twice.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from time import monotonic
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+from uuid import UUID
+
+import structlog
+from psycopg import AsyncConnection, Error, InterfaceError, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
+
+from domain.runtime.frames import Frame, encode, encode_batch, encode_unchanged
+
+APPEND = "SELECT outcome, first_position FROM log.append(%s::jsonb)"
+MOST_ITEMS = 256  # one flush: more would hold the lock longer without writing more a second
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0  # seconds between tries to connect
+
+# A peer that vanished without a word is noticed within half a minute.
+CONNECTION: dict[str, Any] = {
+    "application_name": "casebook append",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+CONNECTION_LOST = "append_connection_lost"
+COMMAND_REFUSED = "append_command_refused"
+FLUSH_FAILED = "append_flush_failed"
+
+Outcome = Literal["appended", "unchanged", "repeated", "conflict"]
+log = structlog.get_logger()
+
+
+class Answer(NamedTuple):
+    outcome: Outcome
+    first_position: int | None
+    """Of the command's first event; its events are neighbours. None after a conflict."""
+    resent: bool = False
+    """The flush went out more than once: `repeated` may mean this command's own first try."""
+
+
+# AppendError
+# ├── QueueFull         nothing was written
+# ├── QueueClosed       nothing was written
+# ├── CommandRefused    nothing was written
+# └── OutcomeUnknown    it may have been written
+class AppendError(Exception):
+    def __init__(self, **details: object) -> None:
+        super().__init__((self.__doc__ or "").format(**details))
+        self.details = details
+
+
+class QueueFull(AppendError):
+    """{waiting} commands are waiting to be written already. Nothing was written; try again."""
+
+    retry_after = timedelta(seconds=1)
+
+
+class QueueClosed(AppendError):
+    """The service is stopping and takes no more commands. Nothing was written; try again."""
+
+    retry_after = timedelta(seconds=2)
+
+
+class OutcomeUnknown(AppendError):
+    """The database is away. The command may be written or not: repeating it with its id tells."""
+
+    retry_after = timedelta(seconds=5)
+
+
+class CommandRefused(AppendError):
+    """The database refused the events of this command ({sqlstate}). Nothing was written."""
+
+
+class AppendQueue:
+    """The process's one way into the log: `async with AppendQueue(url) as queue: …`.
+
+    Leaving the block writes what was taken. While the database is away, commands wait up to
+    `patience` from the loss on; then they fail with OutcomeUnknown, and the queue goes on trying.
+    """
+
+    def __init__(
+        self, url: str, *, most_waiting: int = 4096, patience: timedelta = timedelta(seconds=30)
+    ) -> None:
+        self._url, self._most_waiting, self._patience = url, most_waiting, patience
+        self._waiting: deque[_Item] = deque()
+        self._woken = asyncio.Event()
+        self._closing = False
+        self._writer: asyncio.Task[None] | None = None
+        self._connection: AsyncConnection | None = None
+        self._lost_since: float | None = None
+
+    async def __aenter__(self) -> Self:
+        self._writer = asyncio.create_task(self._write_until_closed())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing = True
+        self._woken.set()
+        assert self._writer, "left without having been entered"
+        await self._writer
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a command given now is likely to be written at once."""
+        writing = self._writer is not None and not self._writer.done()
+        return writing and not self._closing and self._lost_since is None
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait for the next flush."""
+        return len(self._waiting)
+
+    async def append(self, frames: Sequence[Frame], command_id: UUID) -> Answer:
+        """Writes a command's events, all or none, also over several streams.
+
+        Cancelled while it waits: not written. Cancelled while in the air: as with a lost answer,
+        the command id tells.
+
+        Raises:
+            StateTooLarge: an event is above 256 KiB.
+            AppendError: see the tree above.
+        """
+        item = _Item(command_id, encode(command_id, frames), {frame.stream for frame in frames})
+        return await self._enqueue(item)
+
+    async def remember(
+        self, command_id: UUID, *, digest: str, stream: UUID, version: int
+    ) -> Answer:
+        """Remembers a command that changes nothing while `stream` stands at `version`.
+
+        Raises:
+            AppendError: see the tree above.
+        """
+        encoded = encode_unchanged(command_id, digest, stream, version)
+        return await self._enqueue(_Item(command_id, encoded, {stream}))
+
+    async def _enqueue(self, item: "_Item") -> Answer:
+        if self._closing:
+            raise QueueClosed
+        if len(self._waiting) >= self._most_waiting:
+            raise QueueFull(waiting=len(self._waiting))
+        self._waiting.append(item)
+        self._woken.set()
+        return await item.answer
+
+    async def _write_until_closed(self) -> None:
+        flush: list[_Item] = []
+        try:
+            while self._waiting or not self._closing:
+                if flush := self._take():
+                    await self._write(flush)
+                else:
+                    self._woken.clear()
+                    await self._woken.wait()
+        finally:
+            # Only a cancelled task leaves anybody here, and nobody may wait for ever.
+            self._closing = True
+            _leave_unknown([*flush, *self._waiting], None)
+            await self._disconnect()
+
+    def _take(self) -> "list[_Item]":
+        """The next flush. A stream and a command stand once in it: items do not see each other."""
+        flush: list[_Item] = []
+        later: list[_Item] = []
+        claimed: set[UUID] = set()
+        while self._waiting and len(flush) < MOST_ITEMS:
+            item = self._waiting.popleft()
+            if not item.answer.done():  # else its caller was cancelled
+                (flush if claimed.isdisjoint(item.claims) else later).append(item)
+                claimed |= item.claims
+        self._waiting.extendleft(reversed(later))
+        return flush
+
+    async def _write(self, flush: "list[_Item]") -> None:
+        try:
+            await self._send(flush)
+        except _Away as away:
+            _leave_unknown(flush, away.__cause__)
+        except Error as error:
+            await self._narrow_down(flush, error)
+        except Exception as error:  # a defect costs one flush, never the writer
+            log.exception(FLUSH_FAILED, commands=len(flush))
+            _leave_unknown(flush, error)
+            await self._disconnect()
+
+    async def _narrow_down(self, flush: "list[_Item]", error: Error) -> None:
+        """The database refused the flush and wrote nothing: halves, down to the one to blame."""
+        if len(flush) > 1:
+            await self._write(flush[: len(flush) // 2])
+            await self._write(flush[len(flush) // 2 :])
+            return
+        # The error's own message may quote what people wrote.
+        log.error(COMMAND_REFUSED, command=flush[0].command_id, sqlstate=error.sqlstate)
+        refused = CommandRefused(sqlstate=error.sqlstate)
+        refused.__cause__ = error
+        flush[0].fail(refused)
+
+    async def _send(self, flush: "list[_Item]") -> None:
+        """Sends until there is an answer: the same bytes each time."""
+        batch = encode_batch([item.encoded for item in flush]).decode()
+        pause, resent = FIRST_PAUSE, False
+        while True:
+            try:
+                rows = await self._call(batch)
+            except (OperationalError, InterfaceError, ReadOnlySqlTransaction) as error:
+                await self._lost(error)
+                await asyncio.sleep(pause)
+                pause, resent = min(2 * pause, LONGEST_PAUSE), True
+            else:
+                self._lost_since = None
+                for item, (outcome, first_position) in zip(flush, rows, strict=True):
+                    item.succeed(Answer(outcome, first_position, resent))
+                return
+
+    async def _call(self, batch: str) -> list[tuple[Outcome, int | None]]:
+        if self._connection is None:
+            self._connection = await AsyncConnection.connect(
+                self._url, autocommit=True, prepare_threshold=0, **CONNECTION
+            )
+        cursor = await self._connection.execute(APPEND, (batch,))
+        return await cursor.fetchall()
+
+    async def _lost(self, error: Error) -> None:
+        await self._disconnect()
+        if self._lost_since is None:
+            self._lost_since = monotonic()
+            log.warning(CONNECTION_LOST, sqlstate=error.sqlstate, waiting=len(self._waiting))
+        if monotonic() - self._lost_since > self._patience.total_seconds():
+            raise _Away from error
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.close()
+
+
+class _Item:
+    """A command in the queue, encoded in its caller: what cannot be encoded harms nobody else."""
+
+    __slots__ = ("answer", "claims", "command_id", "encoded")
+
+    def __init__(self, command_id: UUID, encoded: bytes, streams: set[UUID]) -> None:
+        self.command_id, self.encoded = command_id, encoded
+        self.claims = {command_id, *streams}
+        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def succeed(self, answer: Answer) -> None:
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+    def fail(self, error: AppendError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class _Away(Exception):
+    """The database stayed away longer than the queue's patience."""
+
+
+def _leave_unknown(items: Sequence[_Item], cause: BaseException | None) -> None:
+    for item in items:
+        unknown = OutcomeUnknown()
+        unknown.__cause__ = cause
+        item.fail(unknown)
