@@ -1,0 +1,183 @@
+"""Bench 1: how many events a second enter the log, against plain INSERTs that keep no order."""
+
+import asyncio
+import os
+import subprocess
+import tempfile
+from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID, uuid4
+
+import orjson
+import psycopg
+import uvloop
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+
+from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
+from domain.runtime.appending import AppendQueue
+from domain.runtime.frames import Frame
+from tests.bench.measuring import Figure, durable_postgres, medians
+
+ROUNDS = 5
+SECONDS = 3.0
+THREADS = 16
+TEXT = b"The cooling of rack 14 has failed again and two nodes went down. " * 5
+MASTER = AESGCM(AESGCM.generate_key(256))
+
+PLAIN_TABLE = """
+CREATE SEQUENCE public.plain_positions;
+CREATE TABLE public.plain (LIKE log.events INCLUDING ALL);
+ALTER TABLE public.plain ALTER notification_id SET DEFAULT nextval('public.plain_positions');
+GRANT INSERT ON public.plain TO casebook_service;
+GRANT USAGE ON SEQUENCE public.plain_positions TO casebook_service;
+"""
+PLAIN_INSERT = """
+INSERT INTO public.plain
+    (originator_id, originator_version, topic, state, recorded_at, command_id)
+VALUES (%s, 1, 'case.posted', %s, now(), %s)
+"""
+PGBENCH_INSERT = """
+INSERT INTO public.plain
+    (originator_id, originator_version, topic, state, recorded_at, command_id)
+VALUES (gen_random_uuid(), 1, 'case.posted', '\\x{state}'::bytea, now(), gen_random_uuid())
+"""
+
+
+def measure() -> list[Figure]:
+    """The append queue, encryption and key rows on, against plain INSERTs and the library."""
+    with durable_postgres() as server:
+        with psycopg.connect(server.url()) as owner:
+            owner.execute(PLAIN_TABLE)
+        url = server.url(SERVICE, SERVICE)
+        found = medians(
+            {
+                "append queue, 16 writers": lambda: queue(url, 16),
+                "append queue, 64 writers": lambda: queue(url, 64),
+                "psycopg, 16 threads, plain INSERT": lambda: plain_inserts(url),
+                "pgbench -c 16, plain INSERT": lambda: pgbench(server),
+                "the library's recorder, 16 threads": lambda: library(server),
+            },
+            ROUNDS,
+        )
+    queue16, queue64, threads, bench, own = found.values()
+    return [
+        *(Figure(name, value, "events/s") for name, value in found.items()),
+        Figure("append: 16 writers / 16 psycopg threads", queue16 / threads, "ratio", 1.5),
+        Figure("append: 64 writers / 16 psycopg threads", queue64 / threads, "ratio", 2.3),
+        Figure("append: 16 writers / pgbench -c 16", queue16 / bench, "ratio"),
+        Figure("append: 64 writers / pgbench -c 16", queue64 / bench, "ratio"),
+        Figure("append: 16 writers / the library's recorder", queue16 / own, "ratio", 9),
+    ]
+
+
+def encrypted(stream: UUID) -> Frame:
+    """A posted entry as the codec makes it.
+
+    The stand-in for domain.runtime.codec: one new key, wrapped, and one text under it.
+    """
+    key, bound_to = AESGCM.generate_key(256), stream.bytes
+    nonce, other = os.urandom(12), os.urandom(12)
+    text = nonce + AESGCM(key).encrypt(nonce, TEXT, bound_to)
+    return Frame(
+        stream, 1, "case.posted", state_of(text), {"text": other + MASTER.encrypt(other, key, b"")}
+    )
+
+
+def state_of(text: bytes) -> bytes:
+    return orjson.dumps(
+        {
+            "at": "2026-11-24T10:00:00.000000Z",
+            "build": "0.1.0",
+            "by": {"person": "7d7f0d0c-3a37-4b43-9a0b-0f2d6e8f6a01", "role": "agent"},
+            "cause": None,
+            "command": {"digest": "d" * 43, "id": str(uuid4()), "name": "Post", "of": 1},
+            "data": {"entry": "2", "internal": False, "text": b64encode(text).decode()},
+            "documents": {"catalogue": 3, "person": 2},
+            "stream": "0b8f2b5e-8a64-4d6e-a2b1-5f2d1c3b4a59",
+            "type": "case.posted",
+            "v": 1,
+            "version": 1,
+        }
+    )
+
+
+STATE = state_of(os.urandom(12 + len(TEXT) + 16))
+
+
+def queue(url: str, writers: int) -> float:
+    return uvloop.run(_queue(url, writers))
+
+
+async def _queue(url: str, writers: int) -> float:
+    async def write(log: AppendQueue, until: float) -> int:
+        count = 0
+        while monotonic() < until:
+            answer = await log.append([encrypted(uuid4())], uuid4())
+            assert answer.outcome == "appended"
+            count += 1
+        return count
+
+    async with AppendQueue(url) as log:
+        await log.append([encrypted(uuid4())], uuid4())  # connected
+        start = monotonic()
+        counts = await asyncio.gather(*(write(log, start + SECONDS) for _ in range(writers)))
+        return sum(counts) / (monotonic() - start)
+
+
+def plain_inserts(url: str) -> float:
+    def connect() -> Callable[[], object]:
+        connection = psycopg.connect(url, autocommit=True, prepare_threshold=0)
+        return lambda: connection.execute(PLAIN_INSERT, (uuid4(), STATE, uuid4()))
+
+    return _threads([connect() for _ in range(THREADS)])
+
+
+def library(server: EmbeddedPostgres) -> float:
+    host = parse_qs(urlsplit(server.url()).query)["host"][0]
+    datastore = PostgresDatastore(SERVICE, host, "", OWNER, "", pool_size=THREADS)
+    with datastore:
+        recorder = PostgresApplicationRecorder(datastore)
+        recorder.create_table()
+
+        def insert() -> object:
+            return recorder.insert_events([StoredEvent(uuid4(), 1, "case.posted", STATE)])
+
+        return _threads([insert] * THREADS)
+
+
+def _threads(inserts: list[Callable[[], object]]) -> float:
+    def repeat(insert: Callable[[], object], until: float) -> int:
+        count = 0
+        while monotonic() < until:
+            insert()
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(len(inserts)) as pool:
+        start = monotonic()
+        counts = list(pool.map(repeat, inserts, [start + SECONDS] * len(inserts)))
+        return sum(counts) / (monotonic() - start)
+
+
+def pgbench(server: EmbeddedPostgres) -> float:
+    host = parse_qs(urlsplit(server.url()).query)["host"][0]
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(PGBENCH_INSERT.format(state=STATE.hex()))
+        script.flush()
+        done = subprocess.run(
+            [
+                *(server._programs() / "pgbench", "-h", host, "-U", OWNER, "-n", "-M", "prepared"),
+                *("-c", str(THREADS), "-j", "2", "-T", str(int(SECONDS)), "-f", script.name),
+                SERVICE,
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    tps = next(line for line in done.stdout.splitlines() if line.startswith("tps"))
+    return float(tps.split()[2])

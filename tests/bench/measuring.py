@@ -1,0 +1,66 @@
+"""What benchmarks share: a figure, a server that loses nothing, and rounds that alternate."""
+
+import os
+import shutil
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.local.postgres import EmbeddedPostgres
+from domain.runtime.database import migrate
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    value: float
+    unit: str
+    target: float | None = None
+    """The least that is asked for; None: for information."""
+
+    @property
+    def holds(self) -> bool | None:
+        return None if self.target is None else self.value >= self.target
+
+    def as_result(self) -> dict[str, Any]:
+        return {**asdict(self), "value": round(self.value, 3), "holds": self.holds}
+
+    def __str__(self) -> str:
+        verdict = {None: "", True: "holds", False: "MISSED"}[self.holds]
+        target = "" if self.target is None else f"target {self.target:g}"
+        return f"{self.name:58} {self.value:12,.2f} {self.unit:10} {target:12} {verdict}".rstrip()
+
+
+@contextmanager
+def durable_postgres() -> Iterator[EmbeddedPostgres]:
+    """A migrated server of its own, on a disk, that waits for the disk at each commit."""
+    home = Path("/var/tmp") / f"casebook-bench-{os.getpid()}"  # noqa: S108 - /tmp may be in memory
+    server = EmbeddedPostgres(
+        home, fsync="on", synchronous_commit="on", max_connections="200", max_wal_size="4GB"
+    )
+    try:
+        server.start()
+        server.prepare()
+        migrate(server.url())
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def medians(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Each contestant's median; in every round each has a turn, so that all meet the same machine.
+
+    The first round warms up and does not count.
+    """
+    scores: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(rounds + 1):
+        for name, run in contestants.items():
+            score = run()
+            if turn:
+                scores[name].append(score)
+                print(f"  round {turn}: {name:40} {score:12,.0f}")
+    return {name: statistics.median(found) for name, found in scores.items()}
