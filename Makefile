@@ -33,7 +33,9 @@ bench: .venv/requirements-dev.ok ## Ratios, measured here and now (ONLY=append f
 lock: .venv/requirements-uv.ok ## The lock files, anew from pyproject.toml (LOCKFLAGS=--upgrade for the newest versions)
 	$(COMPILE) pyproject.toml --group build -o requirements.lock
 	$(COMPILE) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	@cp -p requirements-uv.lock .venv/before.lock
 	$(COMPILE) --group uv -o requirements-uv.lock
+	@if cmp -s .venv/before.lock requirements-uv.lock; then touch -r .venv/before.lock requirements-uv.lock; fi  # no new .venv
 
 clean: ## Removes the virtual environment, the embedded database and all caches
 	if [ -L var/pg ]; then rm -rf "$$(readlink var/pg)"; fi

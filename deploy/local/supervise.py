@@ -30,7 +30,8 @@ def supervise(
     *,
     postgres: EmbeddedPostgres | None,
     stop: threading.Event,
-    announced: Callable[[], bool],
+    announced: Callable[[], bool] = lambda: True,
+    grace: float = GRACE,
 ) -> None:
     """Returns after `stop` is set and every process has ended; PostgreSQL is the caller's to stop.
 
@@ -45,13 +46,13 @@ def supervise(
             child.check()
         told = told or announced()
     for together in (children[:1], children[1:]):
-        _end(together)
+        _end(together, grace)
 
 
-def _end(children: Sequence[Child]) -> None:
+def _end(children: Sequence[Child], grace: float) -> None:
     for child in children:
         child.terminate()
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + grace
     for child in children:
         child.wait(deadline)
 

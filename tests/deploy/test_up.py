@@ -1,0 +1,128 @@
+import shutil
+import signal
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.deploy.running import Running, within
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user can enter; pytest's are closed to others."""
+    path = Path(tempfile.mkdtemp(prefix="casebook-up-")).resolve()
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@contextmanager
+def started(folder: Path, **settings: str) -> Iterator[Running]:
+    running = Running(folder, **settings)
+    try:
+        assert within(60, lambda: "Casebook is ready" in running.said), running.said
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with new_folder() as path:
+        yield path
+
+
+@pytest.fixture
+def up(folder: Path) -> Iterator[Running]:
+    with started(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def survivor() -> Iterator[Running]:
+    """One that is never ended on purpose: for the tests after which it runs as before."""
+    with new_folder() as path, started(path, CASEBOOK_WORKERS="2") as running:
+        yield running
+
+
+def kill(process: psutil.Process) -> None:
+    process.kill()
+    process.wait(10)
+
+
+def test_a_killed_api_is_started_again_without_the_old_one_s_workers(
+    survivor: Running,
+) -> None:
+    before = survivor.apis()
+    assert len(before) >= 3  # a parent and two workers
+    kill(before[0])
+    assert within(30, lambda: survivor.is_ready() and not any(old.is_running() for old in before))
+    assert "api ended" in survivor.said
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_a_killed_postgres_is_started_again_and_reached(survivor: Running, time: str) -> None:
+    before = survivor.postmaster()
+    kill(before)
+    assert within(30, lambda: survivor.is_ready() and not before.is_running())
+    assert survivor.postmaster() != before
+    assert survivor.said.count("PostgreSQL ended") == {"first": 1, "second": 2}[time]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_everything_in_order(up: Running, signum: signal.Signals) -> None:
+    assert up.signal(signum) == 0
+    assert up.left() == []
+    log = (up.folder / "var/pg/log").read_text()
+    assert "database system is shut down" in log
+    assert "api_stopped" in up.said
+    assert "did not end in time" not in up.said
+
+
+def test_a_killed_supervisor_leaves_nothing_behind(up: Running) -> None:
+    up.signal(signal.SIGKILL)
+    assert within(20, lambda: not up.left())
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8, 1.2])
+def test_a_start_that_is_killed_leaves_nothing_behind(folder: Path, seconds: float) -> None:
+    running = Running(folder)
+    time.sleep(seconds)
+    running.signal(signal.SIGKILL)
+    assert within(20, lambda: not running.left())
+
+
+def test_what_was_made_in_the_first_start_is_used_in_the_second(folder: Path) -> None:
+    first = Running(folder)
+    assert within(60, first.is_ready), first.said
+    key = (folder / "var/master.key").read_text()
+    assert first.signal(signal.SIGTERM) == 0
+    second = Running(folder)
+    assert within(60, second.is_ready), second.said
+    assert second.signal(signal.SIGTERM) == 0
+    assert "Made a master key" in first.said
+    assert "Made a master key" not in second.said
+    assert "The database is up to date." in second.said
+    assert (folder / "var/master.key").read_text() == key
+
+
+def test_the_master_key_is_its_owner_s_alone(survivor: Running) -> None:
+    assert stat.S_IMODE((survivor.folder / "var/master.key").stat().st_mode) == 0o600
+
+
+def test_a_port_in_use_is_one_sentence_and_starts_nothing(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        running = Running(folder, CASEBOOK_PORT=str(port))
+        assert running.process.wait(30) == 2
+        running.reader.join(5)
+    expected = f"Port {port} is in use. Choose another: CASEBOOK_PORT={port + 1} make up\n"
+    assert running.said == expected
+    assert not (folder / "var").exists()
