@@ -6,10 +6,10 @@ from itertools import islice
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from domain.errors import NoWorkingTime
-from domain.values import Key, Label, Value
+from domain.values import STORED, Key, Label, Value
 
 REOPEN_DAYS: Final = 14
 TIMER_DAYS: Final = 10
@@ -17,7 +17,9 @@ REMINDER_DAYS: Final = 5
 _YEAR: Final = 366
 
 
-def _known_zone(name: str) -> str:
+def _known_zone(name: str, info: ValidationInfo) -> str:
+    if info.context == STORED:
+        return name
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import UUID
 
 from domain.case import Details
-from domain.configuration import Application, TechProfile, chosen
+from domain.configuration import Application, TechProfile, chosen, claim_stream
 from domain.errors import ExternalIdTaken, FieldRequired, NotOfTheAccount, PhoneNotUnderstood
+from domain.events import Elsewhere, ExternalIdClaimed, ExternalIdReleased
 from domain.terms import Terms
 from domain.values import Word, example_phone, phone_number
 
@@ -40,10 +42,25 @@ def details(asked: Mapping[str, Any], current: Details | None, terms: Terms) -> 
         terms.account_id
     ):
         raise NotOfTheAccount(what="contact")
-    for system, external_id in (words.get("external_ids") or {}).items():
-        if (system, external_id) in terms.taken:
-            raise ExternalIdTaken(system=system, external_id=external_id)
     return words
+
+
+def claims(
+    case: UUID, before: Mapping[str, str], after: Mapping[str, str], terms: Terms
+) -> list[Elsewhere]:
+    """What an external id's own stream records, so that it never stands for two cases at once.
+
+    Raises:
+        ExternalIdTaken: it stands for another case.
+    """
+    changes: list[Elsewhere] = []
+    for system, external_id in sorted(before.items() - after.items()):
+        changes.append(Elsewhere(claim_stream(system, external_id), ExternalIdReleased(case=case)))
+    for system, external_id in sorted(after.items() - before.items()):
+        if terms.claims.get((system, external_id)) not in {None, case}:
+            raise ExternalIdTaken(system=system, external_id=external_id)
+        changes.append(Elsewhere(claim_stream(system, external_id), ExternalIdClaimed(case=case)))
+    return changes
 
 
 def _filled(asked: Mapping[str, Any], profile: TechProfile) -> dict[str, Any]:

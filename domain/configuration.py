@@ -27,12 +27,31 @@ CATALOGUE: Final = "catalogue"
 SERVICE_LEVELS: Final = "service-levels"
 
 Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)]
-Vocabulary = Annotated[tuple[Word, ...], Field(max_length=500)]
+
+
+class Choice(Value):
+    """Something that can be chosen; events carry it as a `Word`."""
+
+    key: Key
+    name: Label
+
+    @property
+    def word(self) -> Word:
+        """The choice as an event names it."""
+        return Word(key=self.key, name=self.name)
+
+
+Vocabulary = Annotated[tuple[Choice, ...], Field(max_length=500)]
 
 
 def document_stream(kind: str, name: str = "") -> UUID:
     """The stream of a document that is known by a name and not by an id."""
     return uuid5(_NAMESPACE, f"{kind}:{name}" if name else kind)
+
+
+def claim_stream(system: str, external_id: str) -> UUID:
+    """The stream that says for which case a foreign system's number stands."""
+    return uuid5(_NAMESPACE, f"external:{system}:{external_id}")
 
 
 class TechProfile(Value):
@@ -97,43 +116,30 @@ class Person(Value):
         return (self.role in CUSTOMER_ROLES) == (self.account is not None)
 
 
-class Application(Value):
+class Application(Choice):
     """A product line, with what can be chosen once it is chosen."""
 
-    key: Key
-    name: Label
     versions: Vocabulary = ()
     components: Vocabulary = ()
     categories: Vocabulary = ()
 
-    @property
-    def word(self) -> Word:
-        """The application as an event names it."""
-        return Word(key=self.key, name=self.name)
 
-
-class SeverityWord(Value):
+class SeverityChoice(Choice):
     """How a severity is shown."""
 
     key: Severity
-    name: Label
     meaning: Sentence
-
-    @property
-    def word(self) -> Word:
-        """The severity as an event names it."""
-        return Word(key=self.key, name=self.name)
 
 
 SHIPPED_TYPES: Final = tuple(
-    Word(key=name.lower().replace(" ", "-"), name=name)
+    Choice(key=name.lower().replace(" ", "-"), name=name)
     for name in ("Product Issue", "Environment", "Cloud Down", "General Inquiry", "Services")
 )
 SHIPPED_SEVERITIES: Final = (
-    SeverityWord(key=Severity.CRITICAL, name="Critical", meaning="operations halted"),
-    SeverityWord(key=Severity.URGENT, name="Urgent", meaning="severely impacted"),
-    SeverityWord(key=Severity.STANDARD, name="Standard", meaning="minor disruption"),
-    SeverityWord(key=Severity.LOW, name="Low", meaning="question, enhancement"),
+    SeverityChoice(key=Severity.CRITICAL, name="Critical", meaning="operations halted"),
+    SeverityChoice(key=Severity.URGENT, name="Urgent", meaning="severely impacted"),
+    SeverityChoice(key=Severity.STANDARD, name="Standard", meaning="minor disruption"),
+    SeverityChoice(key=Severity.LOW, name="Low", meaning="question, enhancement"),
 )
 
 
@@ -142,7 +148,7 @@ class Catalogue(Value):
 
     applications: Annotated[tuple[Application, ...], Field(max_length=500)] = ()
     types: Vocabulary = SHIPPED_TYPES
-    severities: Annotated[tuple[SeverityWord, ...], Field(min_length=4, max_length=4)] = (
+    severities: Annotated[tuple[SeverityChoice, ...], Field(min_length=4, max_length=4)] = (
         SHIPPED_SEVERITIES
     )
     teams: Vocabulary = ()
@@ -182,7 +188,7 @@ def chosen(field: str, key: Key, words: Vocabulary, of: str = "The catalogue") -
         raise NotConfigured(field=field, application=of)
     for word in words:
         if word.key == key:
-            return word
+            return word.word
     raise NotInCatalogue(field=field, given=key, known=tuple(word.key for word in words))
 
 

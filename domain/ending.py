@@ -82,7 +82,8 @@ def still_there(asked: Asked) -> UUID | None:
 
 def followed_up(asked: Asked, command: c.FollowUp) -> e.Events:
     case, terms, old = asked.case, asked.terms, asked.case.details
-    assert terms.number is not None, "the runtime gives every follow-up a number"
+    assert terms.new_case is not None, "the runtime gives every follow-up an id and a number"
+    new, number = terms.new_case
     contact = _contact_now(asked)
     copied = {name: getattr(old, name) for name in _DETAILS} | {
         "contact": contact,
@@ -91,7 +92,7 @@ def followed_up(asked: Asked, command: c.FollowUp) -> e.Events:
         "description": command.description,
     }
     created = e.Created(
-        number=terms.number,
+        number=number,
         account=case.account,
         submitter=oneself(asked.by) or contact,
         severity=case.severity,
@@ -99,9 +100,8 @@ def followed_up(asked: Asked, command: c.FollowUp) -> e.Events:
         follows=case.id,
         **copied,
     )
-    new = terms.new_id("case")
     both: list[e.Event | e.Elsewhere] = [
-        e.FollowedUp(case=new, number=terms.number),
+        e.FollowedUp(case=new, number=number),
         e.Elsewhere(new, created),
     ]
     if case.recipients or case.pending:

@@ -332,6 +332,18 @@ class Erased(Event):
     reason: DeskText
 
 
+class ExternalIdClaimed(Event):
+    """A foreign system's number stands for a case from now on."""
+
+    case: UUID
+
+
+class ExternalIdReleased(Event):
+    """A foreign system's number no longer stands for a case."""
+
+    case: UUID
+
+
 class AccountSet(Event):
     """An account as it is now."""
 
@@ -370,6 +382,7 @@ CaseEvent: TypeAlias = (
     | CloseRequestDeclined | Closed | Reopened | Merged | Unmerged | Linked | Unlinked | Rated
     | Watched | Unwatched | FollowedUp | Redacted | Erased
 )  # fmt: skip
+ClaimEvent: TypeAlias = ExternalIdClaimed | ExternalIdReleased
 DocumentEvent: TypeAlias = AccountSet | PersonSet | CatalogueSet | CalendarSet | ServiceLevelsSet
 
 

@@ -31,9 +31,10 @@ def create(command: c.Create, by: Actor, terms: Terms) -> e.Events:
     words = choices.details(asked, None, terms)
     if "application" not in words:
         raise no.FieldRequired(field="application")
-    assert terms.number is not None, "the runtime gives every Create a number"
+    assert terms.new_case is not None, "the runtime gives every Create an id and a number"
+    new, number = terms.new_case
     created = e.Created(
-        number=terms.number,
+        number=number,
         account=terms.account_id,
         submitter=oneself(by) or contact,
         severity=terms.catalogue.severity(command.severity),
@@ -41,7 +42,8 @@ def create(command: c.Create, by: Actor, terms: Terms) -> e.Events:
         **words,
     )
     files = attached(command.attachments, None, by, terms, internal=False)
-    return [created, *files, *_first_recipients(command, by, terms)]
+    claims = choices.claims(new, {}, created.external_ids, terms)
+    return [created, *files, *_first_recipients(command, by, terms), *claims]
 
 
 def _first_recipients(command: c.Create, by: Actor, terms: Terms) -> e.Events:
@@ -88,7 +90,11 @@ def details_changed(asked: Asked, command: c.ChangeDetails) -> e.Events:
     given = {name: getattr(command, name) for name in command.model_fields_set}
     words = choices.details(given, case.details, asked.terms)
     changed = {k: v for k, v in words.items() if v != getattr(case.details, k)}
-    return [e.DetailsChanged(**changed)] if changed else []
+    if not changed:
+        return []
+    before = case.details.external_ids
+    after = changed.get("external_ids", before)
+    return [e.DetailsChanged(**changed), *choices.claims(case.id, before, after, asked.terms)]
 
 
 def _refuse_others_fields(asked: Asked, given: set[str]) -> None:

@@ -24,9 +24,10 @@ class OtherCase:
 class Terms:
     """The documents in force, and what the command at hand names.
 
-    `command` is the id of the command; new entries and cases get theirs from it, so that a command
-    that is sent again means the same ones. `taken` are external ids that stand for other cases:
-    (system, id).
+    `command` is the id of the command; new entries get theirs from it, so that a command
+    that is sent again means the same ones. `new_case` is the id and the number of the case that it
+    makes, if it does. `claims` tells for each external id that it names, (system, id), for which
+    case it stands now.
     """
 
     command: UUID
@@ -37,8 +38,8 @@ class Terms:
     people: Mapping[UUID, Person] = field(default_factory=dict)
     uploads: Mapping[UUID, Upload] = field(default_factory=dict)
     other: OtherCase | None = None
-    number: str | None = None
-    taken: frozenset[tuple[str, str]] = frozenset()
+    new_case: tuple[UUID, str] | None = None
+    claims: Mapping[tuple[str, str], UUID | None] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
 
     def new_id(self, of: str) -> UUID:
