@@ -14,6 +14,7 @@ from domain.values import (
     Resolution,
     ResolvedBy,
     Severity,
+    Slot,
     Status,
     Window,
     Word,
@@ -165,7 +166,7 @@ class Case:
     watchers: frozenset[UUID] = frozenset()
     links: frozenset[tuple[LinkKind, UUID]] = frozenset()
     rating: Rating | None = None
-    redacted: frozenset[int] = frozenset()
+    redacted: frozenset[tuple[int, Slot]] = frozenset()
     erased: bool = False
 
     @property

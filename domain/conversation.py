@@ -9,7 +9,7 @@ from domain import events as e
 from domain.case import Case, Entry
 from domain.permitted import Asked
 from domain.terms import Terms
-from domain.values import Actor, Role
+from domain.values import Actor, Role, Slot
 
 
 def written(asked: Asked, command: c.Post | c.Note, *, internal: bool) -> e.Events:
@@ -71,7 +71,7 @@ def attachment_removed(asked: Asked, command: c.RemoveAttachment) -> e.Events:
 
 def redacted(case: Case, command: c.Redact) -> e.Events:
     entry, attachment, versions, internal = _target(case, command)
-    left = tuple(v for v in versions if v not in case.redacted)
+    left = tuple(v for v in versions if (v, Slot.TEXT) not in case.redacted)
     if not left:
         return []
     return [

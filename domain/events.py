@@ -23,6 +23,7 @@ from domain.values import (
     Personal,
     Resolution,
     ResolvedBy,
+    Slot,
     Text,
     Value,
     Window,
@@ -316,11 +317,12 @@ class FollowedUp(Event):
 
 
 class Redacted(Event):
-    """The words of these versions are destroyed; the events remain."""
+    """What these versions kept in a slot is destroyed; the events remain."""
 
     entry: UUID | None
     attachment: UUID | None
     versions: tuple[int, ...]
+    slot: Slot = Slot.TEXT
     reason: DeskText
     internal: bool = False
 

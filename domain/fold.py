@@ -148,8 +148,8 @@ def _changes(case: Case, recorded: Recorded) -> dict[str, Any]:
             return {"watchers": case.watchers | {person}}
         case e.Unwatched(person=person):
             return {"watchers": case.watchers - {person}}
-        case e.Redacted(versions=versions):
-            return {"redacted": case.redacted.union(versions)}
+        case e.Redacted(versions=versions, slot=slot):
+            return {"redacted": case.redacted | {(v, slot) for v in versions}}
         case e.Erased():
             return {"erased": True}
         case unknown:
