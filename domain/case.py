@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from uuid import UUID
 
 from domain.values import (
+    Actor,
     Awaited,
     Badge,
     Ground,
@@ -173,6 +174,10 @@ class Case:
     def is_open(self) -> bool:
         """Neither closed nor merged."""
         return self.life.closed is None and self.merge is None
+
+    def version_for(self, viewer: Actor) -> int:
+        """The version that this viewer is shown; a customer's does not tell of internal events."""
+        return self.public_version if viewer.is_customer else self.version
 
     @property
     def is_critical(self) -> bool:

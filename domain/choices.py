@@ -22,8 +22,8 @@ _FROM_PROFILE: Final = ("application", "product_version", "component")
 def details(asked: Mapping[str, Any], current: Details | None, terms: Terms) -> dict[str, Any]:
     """The fields of `asked` as an event holds them: keys become words, a phone number E.164.
 
-    A tech profile fills what is not given beside it; another application empties what belonged
-    to the old one.
+    A tech profile fills what is not given beside it, unless another application is; another
+    application empties what belonged to the old one.
 
     Raises:
         Unfit: a choice that the catalogue, the account or its people do not allow.
@@ -65,8 +65,10 @@ def claims(
 
 def _filled(asked: Mapping[str, Any], profile: TechProfile) -> dict[str, Any]:
     words: dict[str, Any] = {"tech_profile": Word(key=profile.key, name=profile.name)}
+    if asked.get("application", profile.application) != profile.application:
+        return words
     for field in _FROM_PROFILE:
-        if asked.get(field) is None and getattr(profile, field) is not None:
+        if field not in asked and getattr(profile, field) is not None:
             words[field] = getattr(profile, field)
     return words
 

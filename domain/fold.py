@@ -3,7 +3,7 @@
 What happened is taken as it is, also where today's rules would refuse it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Final
 from uuid import UUID
@@ -34,6 +34,13 @@ def fold(case: Case | None, history: Iterable[Recorded]) -> Case | None:
     for recorded in history:
         case = evolve(case, recorded)
     return case
+
+
+def case_of(history: Sequence[Recorded]) -> Case | None:
+    """The case whose history this is; None where it is no case's, or nothing has happened."""
+    if not history or not isinstance(history[0].event, e.Created):
+        return None
+    return fold(None, history)
 
 
 def evolve(case: Case | None, recorded: Recorded) -> Case:

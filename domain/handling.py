@@ -128,31 +128,30 @@ def recipients_changed(asked: Asked, command: c.ChangeRecipients) -> e.Events:
 
 
 def watched(asked: Asked, person: UUID | None) -> e.Events:
-    watcher, internal = _watcher(asked, person)
+    watcher, seen_as = _watcher(asked, person)
+    asked.terms.person(watcher, "watcher")
+    if not sees(asked.case, watcher, seen_as):
+        raise no.WatcherCannotSee
     if watcher in asked.case.watchers:
         return []
-    return [e.Watched(person=watcher, internal=internal)]
+    return [e.Watched(person=watcher, internal=not seen_as.is_customer)]
 
 
 def unwatched(asked: Asked, person: UUID | None) -> e.Events:
-    watcher, internal = _watcher(asked, person)
+    """Also somebody who left or no longer sees the case, or nobody could ever take them off."""
+    watcher, seen_as = _watcher(asked, person)
     if watcher not in asked.case.watchers:
         return []
-    return [e.Unwatched(person=watcher, internal=internal)]
+    return [e.Unwatched(person=watcher, internal=not seen_as.is_customer)]
 
 
-def _watcher(asked: Asked, person: UUID | None) -> tuple[UUID, bool]:
-    """Who is meant, and whether it is one of the desk, of which customers are told nothing."""
-    by, terms = asked.by, asked.terms
+def _watcher(asked: Asked, person: UUID | None) -> tuple[UUID, Actor]:
+    """Who is meant, and as whom they see cases; of the desk's people customers are told nothing."""
+    by = asked.by
     watcher = person or by.person
-    if not isinstance(watcher, UUID):
-        raise no.PersonUnknown(what="watcher")
     if watcher != by.person and by.is_customer and not by.sees_account:
         raise no.NotTheirsToChange(role=by.role, fields="watchers")
-    found = terms.person(watcher, "watcher")
-    acting = Actor(id=watcher, role=found.role, account=found.account)
-    if by.is_customer and not acting.is_customer:
+    found = asked.terms.people.get(watcher) if isinstance(watcher, UUID) else None
+    if found is None or (by.is_customer and found.account is None):
         raise no.PersonUnknown(what="watcher")
-    if not sees(asked.case, watcher, acting):
-        raise no.WatcherCannotSee
-    return watcher, not acting.is_customer
+    return cast("UUID", watcher), Actor(id=watcher, role=found.role, account=found.account)

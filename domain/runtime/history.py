@@ -1,0 +1,85 @@
+"""Reading the log: rows with their keys, of a stream, of a page, of a command."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from psycopg import AsyncConnection, Connection
+from psycopg.rows import TupleRow
+
+from domain.runtime.sealing import Destroyed, Key, Stored
+
+_COLUMNS: Final = """
+       e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, e.recorded_at,
+       t.wrapped, t.destroyed_as, t.destroyed_at, p.wrapped, p.destroyed_as, p.destroyed_at
+"""
+_FROM: Final = """
+  FROM log.events e
+  LEFT JOIN log.keys t ON t.stream = e.originator_id AND t.version = e.originator_version
+                      AND t.slot = 'text'
+  LEFT JOIN log.keys p ON p.stream = e.originator_id AND p.version = e.originator_version
+                      AND p.slot = 'personal'
+"""
+STREAM: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + " WHERE e.originator_id = %(stream)s ORDER BY e.originator_version"
+)
+# A command that changed nothing is found beside the version at which it did so.
+STREAM_FOR_COMMAND: Final = (
+    "SELECT"
+    + _COLUMNS
+    + ", u.digest, u.position"
+    + _FROM
+    + """
+  LEFT JOIN log.unchanged u ON u.command_id = %(command)s AND u.stream = e.originator_id
+                           AND u.version = e.originator_version
+ WHERE e.originator_id = %(stream)s ORDER BY e.originator_version
+"""
+)
+PAGE: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + """
+ WHERE e.notification_id > %(after)s ORDER BY e.notification_id LIMIT %(most)s
+"""
+)
+LAST_OF: Final = (
+    "SELECT DISTINCT ON (e.originator_id)"
+    + _COLUMNS
+    + _FROM
+    + """
+ WHERE e.originator_id = ANY(%(streams)s)
+ ORDER BY e.originator_id, e.originator_version DESC
+"""
+)
+# In which stream a command stands: that of its first event, or where it changed nothing.
+COMMAND: Final = """
+SELECT originator_id FROM log.events WHERE command_id = %(command)s
+ UNION ALL SELECT stream FROM log.unchanged WHERE command_id = %(command)s
+"""
+HEAD: Final = "SELECT coalesce(max(notification_id), 0) FROM log.events"
+IDENTITY: Final = "SELECT id, epoch FROM log.identity"
+NUMBERS: Final = "SELECT nextval('log.case_numbers') FROM generate_series(1, %(count)s)"
+
+
+def stored(row: Sequence[Any]) -> Stored:
+    """A row of the statements above."""
+    return Stored(*row[:6], _key(*row[6:9]), _key(*row[9:12]))  # type: ignore[call-arg]
+
+
+def _key(wrapped: bytes | None, destroyed_as: str | None, destroyed_at: Any) -> Key:  # noqa: ANN401
+    return Destroyed(destroyed_as, destroyed_at) if destroyed_as else wrapped
+
+
+async def read(conn: AsyncConnection[TupleRow], statement: str, **values: object) -> list[TupleRow]:
+    """All rows of a statement above, transferred as bytes and not as text."""
+    cursor = await conn.execute(statement, values, binary=True)
+    return await cursor.fetchall()
+
+
+def page(conn: Connection[TupleRow], after: int, most: int) -> list[Stored]:
+    """The next events after a position, in order."""
+    rows = conn.execute(PAGE, {"after": after, "most": most}, binary=True).fetchall()
+    return [stored(row) for row in rows]

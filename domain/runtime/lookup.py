@@ -1,0 +1,183 @@
+"""What a command must know beside its own stream: documents, the other case, numbers, claims."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from domain import commands as c
+from domain import errors as no
+from domain.administration import Known
+from domain.calendar import Calendar
+from domain.case import Case
+from domain.configuration import (
+    CATALOGUE,
+    Account,
+    Catalogue,
+    Person,
+    claim_stream,
+    document_stream,
+)
+from domain.events import ExternalIdClaimed
+from domain.fold import case_of
+from domain.runtime.codec import Codec
+from domain.runtime.database import Pool
+from domain.runtime.documents import Documents, InForce, Kind
+from domain.runtime.history import LAST_OF, NUMBERS, STREAM, read, stored
+from domain.terms import OtherCase, Terms
+from domain.values import Actor
+
+NUMBERS_AT_ONCE: Final = 32
+_NAMED: Final = ("contact", "assignee", "person")
+_CATALOGUE: Final = document_stream(CATALOGUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The terms of a command, and where the other streams that it may write to stand."""
+
+    terms: Terms
+    heads: Mapping[UUID, int] = field(default_factory=dict)
+    not_before: datetime | None = None
+
+
+class Lookup:
+    """Looks things up in one log."""
+
+    def __init__(self, pool: Pool, codec: Codec, log_id: UUID) -> None:
+        self._pool, self._codec, self._log_id = pool, codec, log_id
+        self.documents = Documents(pool, codec)
+        self._numbers: list[int] = []
+        self._one_fetches = asyncio.Lock()
+
+    def case_id(self, reference: str | int) -> UUID:
+        """The id of the case that a number, or an id in writing, means.
+
+        An id follows from the number, so that finding a case by its number asks no read model.
+        """
+        text = str(reference)
+        return uuid5(self._log_id, f"case {int(text)}") if text.isdecimal() else UUID(text)
+
+    async def found(self, case: Case | None, command: c.Command, by: Actor, id_: UUID) -> Found:
+        """What the rules need in order to decide this command.
+
+        Raises:
+            Refusal: the account that it names does not exist, or it names none.
+        """
+        account_id = case.account if case else _account_of(command, by)
+        people = _people(case, command, by)
+        documents = await self.documents.all({account_id, _CATALOGUE, *people})
+        account = _as(Account, documents.get(account_id))
+        if account is None:
+            raise no.AccountUnknown
+        calendar = await self._calendar(account)
+        other, heads, not_before = await self._other(case, command)
+        claims, claim_heads = await self._claims(case, command)
+        terms = Terms(
+            command=id_,
+            account_id=account_id,
+            account=account,
+            catalogue=_as(Catalogue, documents.get(_CATALOGUE)) or Catalogue(),
+            calendar=calendar[0],
+            people={p: found for p in people if (found := _as(Person, documents.get(p)))},
+            other=other,
+            new_case=await self._new_case(command),
+            claims=claims,
+            versions={
+                f"account:{account_id}": documents[account_id].version,
+                "catalogue": documents[_CATALOGUE].version,
+                f"calendar:{account.calendar}": calendar[1],
+            },
+        )
+        return Found(terms, {**heads, **claim_heads}, not_before)
+
+    async def known(self, command: c.DocumentCommand) -> Known:
+        """What the document that is to be set refers to, as far as it exists."""
+        match command:
+            case c.SetPerson(document=Person(account=UUID() as account)):
+                found = await self.documents.one(account, Account)
+                return Known(accounts=frozenset({account} if found else ()))
+            case c.SetAccount(document=account):
+                stream = document_stream("calendar", account.calendar)
+                calendar = await self.documents.one(stream, Calendar)
+                return Known(calendars=frozenset({account.calendar} if calendar else ()))
+        return Known()
+
+    async def number(self) -> int:
+        """A case number that nobody had and nobody will have."""
+        while not self._numbers:
+            async with self._one_fetches:
+                if not self._numbers:
+                    async with self._pool.connection() as conn:
+                        rows = await read(conn, NUMBERS, count=NUMBERS_AT_ONCE)
+                    self._numbers = [number for (number,) in reversed(rows)]
+        return self._numbers.pop()
+
+    async def _new_case(self, command: c.Command) -> tuple[UUID, str] | None:
+        if not isinstance(command, c.Create | c.FollowUp):
+            return None
+        number = await self.number()
+        return self.case_id(number), f"{number:08}"
+
+    async def _calendar(self, account: Account) -> tuple[Calendar, int]:
+        found = await self.documents.one(document_stream("calendar", account.calendar), Calendar)
+        if found is None:
+            raise no.CalendarUnknown(calendar=account.calendar)
+        return found
+
+    async def _other(
+        self, case: Case | None, command: c.Command
+    ) -> tuple[OtherCase | None, dict[UUID, int], datetime | None]:
+        match command:
+            case c.Merge(into=reference) | c.Link(case=reference) | c.Unlink(case=reference):
+                other = self.case_id(reference)
+            case c.Unmerge() if case and case.merge:
+                other = case.merge.into
+            case _:
+                return None, {}, None
+        async with self._pool.connection() as conn:
+            rows = await read(conn, STREAM, stream=other)
+        found = case_of(self._codec.decode_all(stored(row) for row in rows))
+        if found is None:
+            return None, {}, None
+        named = OtherCase(found.id, found.number, found.account, found.is_open)
+        return named, {found.id: found.version}, found.modified_at
+
+    async def _claims(
+        self, case: Case | None, command: c.Command
+    ) -> tuple[dict[tuple[str, str], UUID | None], dict[UUID, int]]:
+        asked = getattr(command, "external_ids", None)
+        if asked is None:
+            return {}, {}
+        before = case.details.external_ids if case else {}
+        streams = {claim_stream(*pair): pair for pair in {*asked.items(), *before.items()}}
+        claims: dict[tuple[str, str], UUID | None] = dict.fromkeys(streams.values())
+        heads: dict[UUID, int] = {}
+        async with self._pool.connection() as conn:
+            rows = await read(conn, LAST_OF, streams=list(streams))
+        for recorded in self._codec.decode_all(stored(row) for row in rows):
+            heads[recorded.stream] = recorded.version
+            if isinstance(recorded.event, ExternalIdClaimed):
+                claims[streams[recorded.stream]] = recorded.event.case
+        return claims, heads
+
+
+def _account_of(command: c.Command, by: Actor) -> UUID:
+    account: UUID | None = getattr(command, "account", None) or by.account
+    if account is None:
+        raise no.FieldRequired(field="account")
+    return account
+
+
+def _people(case: Case | None, command: c.Command, by: Actor) -> set[UUID]:
+    people: set[Any] = {by.person, *(getattr(command, name, None) for name in _NAMED)}
+    if case:
+        people |= {case.assignee, case.details.contact}
+        people.add(case.life.escalated and case.life.escalated.by)
+    return {person for person in people if isinstance(person, UUID)}
+
+
+def _as(kind: type[Kind], found: InForce | None) -> Kind | None:
+    return found.document if found and isinstance(found.document, kind) else None
