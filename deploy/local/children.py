@@ -67,9 +67,8 @@ class Child:
         if self.process.poll() is None:
             return
         if self.due is None:
-            self.signal_group(
-                signal.SIGKILL
-            )  # workers that outlived their parent would hold the port
+            # Workers that outlived their parent would hold the port.
+            self.signal_group(signal.SIGKILL)
             pause = self.backoff.after(time.monotonic() - self.started)
             self.due = time.monotonic() + pause
             print(

@@ -215,6 +215,7 @@ class EmbeddedPostgres:
             text=True,
             capture_output=True,
             check=False,
+            preexec_fn=end_with_parent(signal.SIGTERM),
             user=self.runs_as and self.runs_as.pw_uid,
             group=self.runs_as and self.runs_as.pw_gid,
             extra_groups=[] if self.runs_as else None,

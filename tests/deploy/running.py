@@ -25,12 +25,12 @@ def free_port() -> int:
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
-    """Whether it holds before the time is over; asked ten times a second."""
+    """Whether it holds before the time is over; asked fifty times a second."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
             return False
-        time.sleep(0.1)
+        time.sleep(0.02)
     return True
 
 
@@ -91,7 +91,8 @@ class Running:
         found = []
         for process in psutil.process_iter():
             try:
-                if Path(process.cwd()).is_relative_to(self.folder) and wanted(process):
+                words = [process.cwd(), *process.cmdline()]
+                if any(str(self.folder) in word for word in words) and wanted(process):
                     found.append(process)
             except psutil.Error:
                 continue

@@ -51,6 +51,15 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(
     assert migrate(empty_database.owner_url, folder) == ["0003_three"]
 
 
+def test_a_migration_is_recorded_with_what_it_does_or_not_at_all(
+    empty_database: Database, folder: Path
+) -> None:
+    (folder / "0003_three.sql").write_text("CREATE TABLE three (); DROP TABLE casebook_migrations")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        migrate(empty_database.owner_url, folder)
+    assert tables(empty_database.owner_url) == {"two", "uno"}
+
+
 def test_a_changed_migration_is_refused(empty_database: Database, folder: Path) -> None:
     migrate(empty_database.owner_url, folder)
     (folder / "0001_one.sql").write_text("CREATE TABLE other ()")
