@@ -72,8 +72,12 @@ def migrate() -> None:
 
 def use_what_runs_here() -> None:
     """For every command on the database: fills in what the environment does not say."""
-    if "CASEBOOK_DATABASE_URL" not in os.environ:
-        os.environ.update(environment.running_here())
+    if "CASEBOOK_DATABASE_URL" in os.environ:
+        return
+    here = environment.running_here()
+    if not here:
+        _refuse("CASEBOOK_DATABASE_URL is not set, and no database runs here: make up.")
+    os.environ.update(here)
 
 
 def main() -> None:
