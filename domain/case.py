@@ -140,7 +140,8 @@ class Details:
 class Case:
     """Everything that a decision needs.
 
-    `version` counts all events, `public_version` those that a customer may see.
+    `version` counts all events, `public_version` those that a customer may see;
+    `internal_versions` are the others.
     """
 
     id: UUID
@@ -167,6 +168,7 @@ class Case:
     watchers: frozenset[UUID] = frozenset()
     links: frozenset[tuple[LinkKind, UUID]] = frozenset()
     rating: Rating | None = None
+    internal_versions: frozenset[int] = frozenset()
     redacted: frozenset[tuple[int, Slot]] = frozenset()
     erased: bool = False
 

@@ -7,15 +7,15 @@ from domain import commands as c
 from domain import errors as no
 from domain import events as e
 from domain.case import Case, Entry
-from domain.permitted import Asked
+from domain.permitted import Asked, is_support_admin
 from domain.terms import Terms
-from domain.values import Actor, Role, Slot
+from domain.values import Actor, Slot
 
 
 def written(asked: Asked, command: c.Post | c.Note, *, internal: bool) -> e.Events:
     entry = asked.terms.new_id("entry")
     posted = e.Posted(entry=entry, text=command.text, internal=internal)
-    files = attached(command.attachments, entry, asked.by, asked.terms, internal=internal)
+    files = _files(asked, command.attachments, entry, internal=internal)
     return [posted, *files, *answered(asked)]
 
 
@@ -25,7 +25,7 @@ def commented(asked: Asked, command: c.Comment) -> e.Events:
         raise no.NotAPost
     entry, internal = asked.terms.new_id("entry"), post.internal
     commented = e.Commented(entry=entry, post=command.post, text=command.text, internal=internal)
-    files = attached(command.attachments, entry, asked.by, asked.terms, internal=internal)
+    files = _files(asked, command.attachments, entry, internal=internal)
     return [commented, *files, *answered(asked)]
 
 
@@ -47,14 +47,14 @@ def made_internal(asked: Asked, command: c.MakeInternal) -> e.Events:
         raise no.EntryUnknown
     if not entry.by_desk:
         raise no.CustomersEntry
-    if entry.author != asked.by.person and asked.by.role is Role.AGENT:
+    if entry.author != asked.by.person and not is_support_admin(asked.by):
         raise no.NotYourEntry
     return [] if entry.internal else [e.MadeInternal(entry=command.entry)]
 
 
 def attachment_added(asked: Asked, command: c.AddAttachment) -> e.Events:
     internal = bool(command.entry and own_entry(asked, command.entry).internal)
-    files = attached(command.attachments, command.entry, asked.by, asked.terms, internal=internal)
+    files = _files(asked, command.attachments, command.entry, internal=internal)
     return [*files, *answered(asked)]
 
 
@@ -86,7 +86,7 @@ def redacted(case: Case, command: c.Redact) -> e.Events:
 
 
 def _target(case: Case, command: c.Redact) -> tuple[UUID | None, UUID | None, Sequence[int], bool]:
-    """The entry or file, the versions that hold its words, and whether it was internal."""
+    """The entry or file, the versions that hold its words, and whether it is internal."""
     for id_, entry in case.entries.items():
         if command.entry == id_ or command.version in entry.versions:
             return id_, None, entry.versions, entry.internal
@@ -95,7 +95,7 @@ def _target(case: Case, command: c.Redact) -> tuple[UUID | None, UUID | None, Se
             return None, id_, (file.version,), file.internal
     if command.version is None or command.version > case.version:
         raise no.NothingToRedact
-    return None, None, (command.version,), False
+    return None, None, (command.version,), command.version in case.internal_versions
 
 
 def answered(asked: Asked) -> e.Events:
@@ -127,6 +127,15 @@ def own_entry(asked: Asked, entry: UUID) -> Entry:
     if found.author != asked.by.person:
         raise no.NotYourEntry
     return found
+
+
+def _files(
+    asked: Asked, uploads: Sequence[UUID], entry: UUID | None, *, internal: bool
+) -> e.Events:
+    # What was attached waits no longer; a second entry could make an internal file public.
+    if again := next((upload for upload in uploads if upload in asked.case.attachments), None):
+        raise no.UploadUnknown(upload=again)
+    return attached(uploads, entry, asked.by, asked.terms, internal=internal)
 
 
 def attached(

@@ -50,7 +50,9 @@ def evolve(case: Case | None, recorded: Recorded) -> Case:
     changed: dict[str, Any] = _changes(case, recorded)
     changed["version"] = recorded.version
     changed["modified_at"] = recorded.at
-    if not recorded.event.is_internal:
+    if recorded.event.is_internal:
+        changed["internal_versions"] = case.internal_versions | {recorded.version}
+    else:
         changed["public_version"] = case.public_version + 1
         changed["public_modified_at"] = recorded.at
     return replace(case, **changed)

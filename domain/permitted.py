@@ -51,6 +51,11 @@ def oneself(by: Actor) -> UUID | None:
     return person if is_person and isinstance(person, UUID) else None
 
 
+def is_support_admin(by: Actor) -> bool:
+    """Support admins, and who has the command line."""
+    return by.role in {Role.SUPPORT_ADMIN, Role.OPERATOR}
+
+
 def _desk(_case: Case, by: Actor) -> bool:
     return by.is_desk or by.role is Role.OPERATOR
 
@@ -64,7 +69,7 @@ def _both(case: Case, by: Actor) -> bool:
 
 
 def _support_admin(_case: Case, by: Actor) -> bool:
-    return by.role in {Role.SUPPORT_ADMIN, Role.OPERATOR}
+    return is_support_admin(by)
 
 
 def _contact(case: Case, by: Actor) -> bool:
