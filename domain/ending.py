@@ -114,7 +114,7 @@ def _contact_now(asked: Asked) -> UUID:
     """The old contact; where they left, whoever asks, so that a follow-up is never a dead end."""
     contact = asked.case.details.contact
     found = asked.terms.people.get(contact)
-    if found is not None and found.active:
+    if found is not None and found.active and found.account == asked.case.account:
         return contact
     if (asking := oneself(asked.by)) is not None:
         return asking

@@ -128,7 +128,11 @@ def _changes(case: Case, recorded: Recorded) -> dict[str, Any]:
             return {"life": replace(life, escalated=None)}
         case e.Resolved(resolution=resolution, closes_at=closes_at):
             return {"life": replace(life, proposed=Proposal(by, at, resolution, closes_at))}
-        case e.ResolutionRejected() | e.ResolutionAnswered():
+        case e.ResolutionRejected():
+            # It is a word from the customer's side, as a post is.
+            requested = life.requested and replace(life.requested, closes_at=None)
+            return {"life": replace(life, proposed=None, requested=requested)}
+        case e.ResolutionAnswered():
             return {"life": replace(life, proposed=None)}
         case e.CloseRequested(resolved_by=resolved_by, closes_at=closes_at):
             return {"life": replace(life, requested=CloseRequest(by, at, resolved_by, closes_at))}
@@ -139,7 +143,7 @@ def _changes(case: Case, recorded: Recorded) -> dict[str, Any]:
             closing = Closing(by, at, event.ground, event.customers_word, event.window, solved)
             return {"life": Life(closed=closing)}
         case e.Reopened(assignee=assignee):
-            since = case.assigned_at if assignee == case.assignee else at
+            since = case.assigned_at if assignee else None
             return {"life": Life(), "rating": None, "assignee": assignee, "assigned_at": since}
         case e.Merged(into=into, number=number):
             return {"merge": Merge(into, number, life), "life": Life()}

@@ -15,6 +15,7 @@ from domain.decide import decide
 from domain.errors import Refusal
 from domain.events import Elsewhere, Event
 from domain.fold import fold
+from domain.permitted import permitted
 from domain.recorded import Recorded
 from domain.terms import Terms
 from domain.values import Actor
@@ -52,6 +53,13 @@ class Given:
         case = fold(None, self.history)
         assert case is not None
         return case
+
+    def allowed(
+        self, *, by: Actor, at: datetime | None = None, terms: Terms = TERMS
+    ) -> set[type[Command]]:
+        """The commands that role and state would let through."""
+        told = permitted(self.case, by, at or self.history[-1].at + HOUR, terms)
+        return {command for command, refused in told.items() if refused is None}
 
     def when(
         self, command: Command, *, by: Actor, at: datetime | None = None, terms: Terms = TERMS

@@ -24,11 +24,8 @@ from tests.examples import (
     CRM,
     FILE,
     FILE_ADDED,
-    FRIDAY,
-    HOUR,
     INTERNAL,
     LOG_FILE,
-    MOMENT,
     NEW_ENTRY,
     NOTED,
     OPERATOR,
@@ -40,7 +37,6 @@ from tests.examples import (
     SECRET_FILE,
     SECRET_FILE_ADDED,
     SUE,
-    TAGGED,
     Happened,
     named,
 )
@@ -48,13 +44,6 @@ from tests.spec import given
 
 MADE_INTERNAL = Happened(e.MadeInternal(entry=PUBLIC), ANNA)
 REMOVED = Happened(e.EntryRemoved(entry=PUBLIC), ANNA)
-EDITED = Happened(e.EntryEdited(entry=PUBLIC, text="Which version, please?"), ANNA)
-
-
-def log_file(**fields: object) -> e.AttachmentAdded:
-    return e.AttachmentAdded.model_validate(
-        LOG_FILE.model_dump(exclude={"id", "by"}) | {"attachment": LOG_FILE.id} | fields
-    )
 
 
 @pytest.mark.parametrize("by", [CLARA, ADA, CRM, ANNA, SUE, BOT, OPERATOR])
@@ -91,25 +80,6 @@ def test_a_comment_has_its_posts_visibility() -> None:
     past.when(c.Comment(post=PUBLIC, text="2.0"), by=CLARA).then(public)
     internal = e.Commented(entry=NEW_ENTRY, post=INTERNAL, text="Yes.", internal=True)
     past.when(c.Comment(post=INTERNAL, text="Yes."), by=ALAN).then(internal)
-
-
-def test_a_file_has_the_visibility_of_its_entry() -> None:
-    past = given(CREATED, POSTED, NOTED)
-    below = past.when(c.Comment(post=INTERNAL, text="Yes.", attachments=(PATCH.id,)), by=ANNA)
-    assert below.case.attachments[PATCH.id].internal
-    later = past.when(c.AddAttachment(attachments=(PATCH.id,), entry=INTERNAL), by=ANNA)
-    assert later.case.attachments[PATCH.id].internal
-    public = past.when(c.AddAttachment(attachments=(PATCH.id,), entry=PUBLIC), by=ANNA)
-    assert not public.case.attachments[PATCH.id].internal
-
-
-def test_a_file_of_an_internal_note_cannot_be_attached_again_in_public() -> None:
-    noted = given(CREATED).when(c.Note(text="Hm.", attachments=(PATCH.id,)), by=ANNA).so
-    for again in (
-        c.Post(text="x", attachments=(PATCH.id,)),
-        c.AddAttachment(attachments=(PATCH.id,)),
-    ):
-        noted.when(again, by=ANNA).then_refused(no.UploadUnknown, upload=PATCH.id)
 
 
 def test_to_a_customer_an_internal_entry_is_not_there() -> None:
@@ -223,27 +193,6 @@ def test_whoever_wrote_below_a_post_that_was_made_internal_finds_nothing_there()
     past.when(c.EditEntry(entry=BELOW, text="?"), by=CLARA).then_refused(no.EntryUnknown)
 
 
-@pytest.mark.parametrize("by", [ADA, CRM, ANNA, ALAN])
-def test_a_file_is_removed_by_a_customer_admin_or_an_agent(by: Actor) -> None:
-    removed = given(CREATED, POSTED, FILE_ADDED).when(c.RemoveAttachment(attachment=FILE), by=by)
-    removed.then(e.AttachmentRemoved(attachment=FILE))
-    removed.so.when(c.RemoveAttachment(attachment=FILE), by=by).then_nothing()
-
-
-def test_a_customer_removes_only_own_files() -> None:
-    past = given(CREATED, POSTED, FILE_ADDED, Happened(log_file(entry=None), CLARA))
-    other = c.RemoveAttachment(attachment=FILE)
-    past.when(other, by=CLARA).then_refused(no.NotYourAttachment)
-    own = e.AttachmentRemoved(attachment=LOG_FILE.id)
-    past.when(c.RemoveAttachment(attachment=LOG_FILE.id), by=CLARA).then(own)
-
-
-def test_files_are_added_to_the_case_itself_too() -> None:
-    asked = c.AddAttachment(attachments=(LOG_FILE.id,))
-    given(CREATED).when(asked, by=CLARA).then(log_file(entry=None))
-    given(CREATED, CLOSED_ON_FRIDAY).when(asked, by=CLARA).then_refused(no.CaseClosed)
-
-
 def test_any_customer_side_entry_withdraws_the_proposal() -> None:
     past = given(CREATED, POSTED, RESOLVED)
     for command in (
@@ -269,49 +218,6 @@ def test_any_customer_side_entry_stops_the_timer_of_a_close_request_which_stands
         assert requested.closes_at is None
     by_anna = past.when(c.Post(text="Well."), by=ANNA).case.life.requested
     assert by_anna == past.case.life.requested
-
-
-def test_redacting_an_entry_destroys_every_revision_of_it() -> None:
-    past = given(CREATED, POSTED, EDITED)
-    redacted = past.when(c.Redact(entry=PUBLIC, reason="A password."), by=SUE)
-    redacted.then(e.Redacted(entry=PUBLIC, attachment=None, versions=(2, 3), reason="A password."))
-    redacted.so.when(c.Redact(entry=PUBLIC, reason="Again."), by=SUE).then_nothing()
-    by_version = past.when(c.Redact(version=3, reason="A password."), by=SUE)
-    assert by_version.events == redacted.events
-
-
-def test_a_file_and_the_words_of_any_event_can_be_redacted() -> None:
-    past = given(CREATED, POSTED, FILE_ADDED)
-    file = e.Redacted(entry=None, attachment=FILE, versions=(3,), reason="Private.")
-    past.when(c.Redact(attachment=FILE, reason="Private."), by=SUE).then(file)
-    first = e.Redacted(entry=None, attachment=None, versions=(1,), reason="Private.")
-    past.when(c.Redact(version=1, reason="Private."), by=OPERATOR).then(first)
-
-
-def test_redacting_what_is_internal_is_internal() -> None:
-    past = given(CREATED, NOTED, SECRET_FILE_ADDED, TAGGED)
-    for command in (
-        c.Redact(entry=INTERNAL, reason="A name."),
-        c.Redact(attachment=SECRET_FILE, reason="A name."),
-        c.Redact(version=4, reason="A name."),
-    ):
-        assert past.when(command, by=SUE).case.public_version == 1
-
-
-def test_what_is_not_there_cannot_be_redacted() -> None:
-    for command in (
-        c.Redact(entry=named("nothing"), reason="?"),
-        c.Redact(attachment=named("nothing"), reason="?"),
-        c.Redact(version=2, reason="?"),
-    ):
-        given(CREATED).when(command, by=SUE).then_refused(no.NothingToRedact)
-
-
-def test_a_support_admin_redacts_in_any_state_and_nobody_else_does() -> None:
-    past, command = given(CREATED, CLOSED_ON_FRIDAY), c.Redact(version=1, reason="Private.")
-    assert past.when(command, by=SUE, at=FRIDAY + HOUR - MOMENT).events
-    for by in (ANNA, BOT, CLARA, ADA, AUDREY):
-        past.when(command, by=by).then_refused(no.RoleMayNot, command="redact")
 
 
 def test_another_persons_case_is_unknown() -> None:
