@@ -126,7 +126,6 @@ def test_nothing_is_mocked() -> None:
 
 
 def test_a_file_answers_one_question() -> None:
-    lengths = {
-        str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in tracked("*.py")
-    }
+    code = (file for file in tracked("*.py") if file.relative_to(ROOT).parts[0] != "tests")
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in code}
     assert {f: n for f, n in lengths.items() if n > LONGEST and f not in LONGER} == {}
