@@ -10,34 +10,25 @@ from collections.abc import Sequence
 from datetime import timedelta
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import structlog
-from psycopg import AsyncConnection, Error, InterfaceError, OperationalError
+from psycopg import Error, InterfaceError, OperationalError
 from psycopg.errors import ReadOnlySqlTransaction
 
 from domain.runtime.frames import Frame, encode, encode_batch, encode_unchanged
+from domain.runtime.pipeline import Outcome, Pipeline, Rows
 
-APPEND = "SELECT outcome, first_position FROM log.append(%s::jsonb)"
-MOST_ITEMS = 256  # one flush: more would hold the lock longer without writing more a second
+MOST_ITEMS = 256  # in a flush: more would hold the lock longer without writing more a second
+MOST_FLUSHES = 2  # in the air: while the server works on one, the next is on its way
+WORTH_A_FLUSH = 8  # a second one for fewer costs another commit and gains nothing
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0  # seconds between tries to connect
-
-# A peer that vanished without a word is noticed within half a minute.
-CONNECTION: dict[str, Any] = {
-    "application_name": "casebook append",
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
 
 CONNECTION_LOST = "append_connection_lost"
 COMMAND_REFUSED = "append_command_refused"
 FLUSH_FAILED = "append_flush_failed"
 
-Outcome = Literal["appended", "unchanged", "repeated", "conflict"]
 log = structlog.get_logger()
 
 
@@ -94,14 +85,16 @@ class AppendQueue:
     ) -> None:
         self._url, self._most_waiting, self._patience = url, most_waiting, patience
         self._waiting: deque[_Item] = deque()
+        self._in_the_air = 0
         self._woken = asyncio.Event()
         self._closing = False
-        self._writer: asyncio.Task[None] | None = None
-        self._connection: AsyncConnection | None = None
+        self._writers: list[asyncio.Task[None]] = []
+        self._pipeline: Pipeline | None = None
+        self._connecting = asyncio.Lock()
         self._lost_since: float | None = None
 
     async def __aenter__(self) -> Self:
-        self._writer = asyncio.create_task(self._write_until_closed())
+        self._writers = [asyncio.create_task(self._write()) for _ in range(MOST_FLUSHES)]
         return self
 
     async def __aexit__(
@@ -112,13 +105,14 @@ class AppendQueue:
     ) -> None:
         self._closing = True
         self._woken.set()
-        assert self._writer, "left without having been entered"
-        await self._writer
+        await asyncio.gather(*self._writers)
+        if self._pipeline:
+            self._pipeline.close()
 
     @property
     def healthy(self) -> bool:
         """Whether a command given now is likely to be written at once."""
-        writing = self._writer is not None and not self._writer.done()
+        writing = bool(self._writers) and not any(writer.done() for writer in self._writers)
         return writing and not self._closing and self._lost_since is None
 
     @property
@@ -159,27 +153,35 @@ class AppendQueue:
         self._woken.set()
         return await item.answer
 
-    async def _write_until_closed(self) -> None:
+    async def _write(self) -> None:
         flush: list[_Item] = []
         try:
-            while self._waiting or not self._closing:
+            while True:
                 if flush := self._take():
-                    await self._write(flush)
+                    self._in_the_air += len(flush)
+                    await self._deliver(flush)
+                    self._in_the_air -= len(flush)
+                elif self._closing:
+                    return
                 else:
                     self._woken.clear()
                     await self._woken.wait()
-        finally:
-            # Only a cancelled task leaves anybody here, and nobody may wait for ever.
+        except asyncio.CancelledError:  # the loop is torn down: nobody may wait for ever
             self._closing = True
             _leave_unknown([*flush, *self._waiting], None)
-            await self._disconnect()
+            raise
 
     def _take(self) -> "list[_Item]":
-        """The next flush. A stream and a command stand once in it: items do not see each other."""
+        """The next flush; empty while it is better to let more gather."""
+        gathered = len(self._waiting)
+        if self._in_the_air and gathered < WORTH_A_FLUSH:
+            return []
+        fair = -(-(gathered + self._in_the_air) // MOST_FLUSHES)
+        most = min(MOST_ITEMS, max(WORTH_A_FLUSH, fair))
         flush: list[_Item] = []
         later: list[_Item] = []
         claimed: set[UUID] = set()
-        while self._waiting and len(flush) < MOST_ITEMS:
+        while self._waiting and len(flush) < most:
             item = self._waiting.popleft()
             if not item.answer.done():  # else its caller was cancelled
                 (flush if claimed.isdisjoint(item.claims) else later).append(item)
@@ -187,7 +189,8 @@ class AppendQueue:
         self._waiting.extendleft(reversed(later))
         return flush
 
-    async def _write(self, flush: "list[_Item]") -> None:
+    async def _deliver(self, flush: "list[_Item]") -> None:
+        """Answers each item of the flush, whatever happens."""
         try:
             await self._send(flush)
         except _Away as away:
@@ -197,13 +200,12 @@ class AppendQueue:
         except Exception as error:  # a defect costs one flush, never the writer
             log.exception(FLUSH_FAILED, commands=len(flush))
             _leave_unknown(flush, error)
-            await self._disconnect()
 
     async def _narrow_down(self, flush: "list[_Item]", error: Error) -> None:
         """The database refused the flush and wrote nothing: halves, down to the one to blame."""
         if len(flush) > 1:
-            await self._write(flush[: len(flush) // 2])
-            await self._write(flush[len(flush) // 2 :])
+            await self._deliver(flush[: len(flush) // 2])
+            await self._deliver(flush[len(flush) // 2 :])
             return
         # The error's own message may quote what people wrote.
         log.error(COMMAND_REFUSED, command=flush[0].command_id, sqlstate=error.sqlstate)
@@ -213,13 +215,13 @@ class AppendQueue:
 
     async def _send(self, flush: "list[_Item]") -> None:
         """Sends until there is an answer: the same bytes each time."""
-        batch = encode_batch([item.encoded for item in flush]).decode()
+        batch = encode_batch([item.encoded for item in flush])
         pause, resent = FIRST_PAUSE, False
         while True:
             try:
                 rows = await self._call(batch)
             except (OperationalError, InterfaceError, ReadOnlySqlTransaction) as error:
-                await self._lost(error)
+                self._lost(error)
                 await asyncio.sleep(pause)
                 pause, resent = min(2 * pause, LONGEST_PAUSE), True
             else:
@@ -228,26 +230,24 @@ class AppendQueue:
                     item.succeed(Answer(outcome, first_position, resent))
                 return
 
-    async def _call(self, batch: str) -> list[tuple[Outcome, int | None]]:
-        if self._connection is None:
-            self._connection = await AsyncConnection.connect(
-                self._url, autocommit=True, prepare_threshold=0, **CONNECTION
-            )
-        cursor = await self._connection.execute(APPEND, (batch,))
-        return await cursor.fetchall()
+    async def _call(self, batch: bytes) -> Rows:
+        async with self._connecting:
+            if self._pipeline is None or self._pipeline.closed:
+                self._pipeline = await Pipeline.connect(self._url)
+            pipeline = self._pipeline
+        try:
+            return await pipeline.append(batch)
+        except (OperationalError, ReadOnlySqlTransaction) as error:
+            # Also where the server only gave up: a new connection may lead to a better one.
+            pipeline.close(error)
+            raise
 
-    async def _lost(self, error: Error) -> None:
-        await self._disconnect()
+    def _lost(self, error: Error) -> None:
         if self._lost_since is None:
             self._lost_since = monotonic()
-            log.warning(CONNECTION_LOST, sqlstate=error.sqlstate, waiting=len(self._waiting))
+            log.warning(CONNECTION_LOST, sqlstate=error.sqlstate)
         if monotonic() - self._lost_since > self._patience.total_seconds():
             raise _Away from error
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection:
-            await connection.close()
 
 
 class _Item:
