@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self, TypeVar
+from unicodedata import category
 from uuid import UUID
 
 import phonenumbers
@@ -85,7 +86,8 @@ def _printable(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    if not text.isprintable():
+    # Not `isprintable`: that refuses no-break spaces, and the joiners of emoji and of Persian.
+    if any(category(c) in {"Cc", "Zl", "Zp"} for c in text):
         msg = "must be one line without control characters"
         raise ValueError(msg)
     return text
