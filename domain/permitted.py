@@ -16,7 +16,7 @@ from domain import commands as c
 from domain import errors as no
 from domain.case import Case
 from domain.terms import Terms
-from domain.values import Actor, Role
+from domain.values import CUSTOMER_ROLES, Actor, Role
 
 RATING_CHANGES: Final = timedelta(days=7)
 
@@ -38,7 +38,7 @@ When: TypeAlias = Callable[[Asked], no.NotPermitted | None]
 def sees(case: Case, person: UUID | str, actor: Actor) -> bool:
     """Whether a case exists for somebody: the rule that every query repeats."""
     if not actor.is_customer:
-        return True
+        return actor.role not in CUSTOMER_ROLES
     if actor.account != case.account:
         return False
     return actor.sees_account or person in {case.details.contact, case.submitter}
