@@ -2,13 +2,18 @@
 
 from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from domain import commands as c
 from domain import errors as no
 from domain import events as e
 from domain.configuration import Document, Person
-from domain.values import Actor, Role
+from domain.permitted import is_support_admin
+from domain.values import Actor
+
+# An event has at most 256 KiB, and more in it than the document.
+MOST_BYTES: Final = 240 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,13 @@ def set_document(
     Raises:
         Refusal: this role may not, or the document refers to what does not exist.
     """
-    if by.role not in {Role.SUPPORT_ADMIN, Role.OPERATOR}:
+    if not is_support_admin(by):
         raise no.RoleMayNot(role=by.role, command=command.verb())
     if command.document == current:
         return []
+    size = len(command.document.model_dump_json().encode())
+    if size > MOST_BYTES:
+        raise no.DocumentTooLarge(most=MOST_BYTES // 1024, size=-(-size // 1024))
     match command:
         case c.SetPerson(document=person):
             _refuse_person(current, person, stream, by, known)
@@ -54,7 +62,7 @@ def _refuse_person(
         raise no.RoleNeedsAccount(role=person.role)
     if person.account is not None and person.account not in known.accounts:
         raise no.AccountUnknown
-    if stream == by.person and isinstance(current, Person):
+    if stream in {by.id, by.person} and isinstance(current, Person):
         kept = (current.role, current.account, current.teams)
         if (person.role, person.account, person.teams) != kept:
             raise no.OwnRoles

@@ -3,13 +3,14 @@
 from typing import Annotated, Final, TypeAlias
 from uuid import UUID, uuid5
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationInfo, model_validator
 
 from domain.calendar import Calendar, Zone
 from domain.errors import NotConfigured, NotInCatalogue
 from domain.values import (
     CUSTOMER_ROLES,
     DESK_ROLES,
+    STORED,
     Country,
     EmailAddress,
     Key,
@@ -152,6 +153,13 @@ class Catalogue(Value):
         SHIPPED_SEVERITIES
     )
     teams: Vocabulary = ()
+
+    @model_validator(mode="after")
+    def _each_severity(self, info: ValidationInfo) -> "Catalogue":
+        if info.context != STORED and len({word.key for word in self.severities}) != len(Severity):
+            msg = "must show each severity once"
+            raise ValueError(msg)
+        return self
 
     def application(self, key: Key) -> Application:
         """The application of this key.

@@ -21,7 +21,8 @@ Refusal
 │   ├── TooMany, ExternalIdTaken, WatcherCannotSee, DateNotAhead, NothingToRedact, ReasonRequired
 │   └── NoWorkingTime
 ├── DocumentRefusal
-│   └── OwnRoles, DocumentUnknown, AccountUnknown, CalendarUnknown, RoleNeedsAccount
+│   ├── OwnRoles, DocumentUnknown, AccountUnknown, CalendarUnknown, RoleNeedsAccount
+│   └── DocumentTooLarge
 └── Conflict
     └── VersionDiffers, CommandIdTaken, TooMuchContention
 """
@@ -287,6 +288,10 @@ class CalendarUnknown(DocumentRefusal):
 
 class RoleNeedsAccount(DocumentRefusal):
     """A {role} belongs to an account, and only customers do."""
+
+
+class DocumentTooLarge(DocumentRefusal):
+    """At most {most} KiB fit into a document; this one has {size}."""
 
 
 class Conflict(Refusal):
