@@ -6,9 +6,13 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 
-from api import health
+from api import cases, configuration, errors, health
+from api.auth import Tokens
+from api.deps import Services
 from domain.runtime import database
+from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings, settings
+from projections.positions import Positions
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -19,7 +23,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with database.pool(chosen.database_url, "casebook api") as app.state.pool:
+        async with opened(chosen) as app.state.services:
             log.info("api_started", build=chosen.build)
             yield
         log.info("api_stopped")
@@ -28,5 +32,19 @@ def create_app(given: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Casebook", version=chosen.build, lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    app.include_router(health.router)
+    for module in (health, cases, configuration):
+        app.include_router(module.router)
+    errors.install(app)
     return app
+
+
+@asynccontextmanager
+async def opened(chosen: Settings) -> AsyncIterator[Services]:
+    """Everything that a process of the API holds open; leaving it writes what was taken."""
+    async with (
+        open_store(chosen, "casebook api") as store,
+        database.pool(chosen.for_reading, "casebook api reads") as reads,
+    ):
+        positions = Positions(chosen.for_reading, reads)
+        async with positions.listening():
+            yield Services(reads, store, Tokens(store.pool, store.lookup.documents), positions)

@@ -8,27 +8,43 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http.client import HTTPConnection, HTTPException
-from typing import NoReturn
 
 import typer
 
+from api import doctor, erasing, operating, telling
+from api.terminal import fail, refuse
 from deploy.local import environment
 from deploy.local.postgres import EmbeddedPostgres, PostgresDidNotStart, default_home
 from deploy.local.supervise import supervise, until_signalled
-from domain.runtime.database import MigrationRefused
+from domain.runtime.appending import AppendError
+from domain.runtime.database import DATABASE_AWAY, MigrationRefused
 from domain.runtime.database import migrate as bring_up_to_date
 from domain.runtime.settings import Serving, databases, serving
 
 # What `casebook up` runs, in the order in which it ends them: whoever takes requests drains first.
 PROCESSES: Mapping[str, Sequence[str]] = {
     "api": (sys.executable, "-P", "-m", "api"),
+    "projections": (sys.executable, "-P", "-m", "projections"),
 }
 
 app = typer.Typer(
     help="Casebook: support cases whose only truth is their history.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
 )
+app.add_typer(operating.accounts, name="accounts")
+app.add_typer(operating.people, name="people")
+app.add_typer(erasing.app, name="erase")
+app.command("token")(operating.token)
+app.command("replay")(telling.replay)
+app.command("tail")(telling.tail)
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback()
+def here(context: typer.Context) -> None:
+    if context.invoked_subcommand != "up":
+        use_what_runs_here()
 
 
 @app.command()
@@ -36,9 +52,7 @@ def up() -> None:
     """Run Casebook on this machine until Ctrl-C, on a PostgreSQL of its own if none is named."""
     started, here = time.monotonic(), serving()
     if not _is_free(here.host, here.port):
-        _refuse(
-            f"Port {here.port} is in use. Choose another: CASEBOOK_PORT={here.port + 1} make up"
-        )
+        refuse(f"Port {here.port} is in use. Choose another: CASEBOOK_PORT={here.port + 1} make up")
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
     named = "CASEBOOK_DATABASE_URL" in os.environ
@@ -57,7 +71,7 @@ def up() -> None:
             announced=partial(_announced, here, started),
         )
     except PostgresDidNotStart as why:
-        _refuse(str(why))
+        refuse(str(why))
     finally:
         if postgres is not None:
             postgres.stop()
@@ -66,7 +80,6 @@ def up() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database up to date: the one that is named, or the one that runs here."""
-    use_what_runs_here()
     _migrate()
 
 
@@ -76,12 +89,16 @@ def use_what_runs_here() -> None:
         return
     here = environment.running_here()
     if not here:
-        _refuse("CASEBOOK_DATABASE_URL is not set, and no database runs here: make up.")
+        refuse("CASEBOOK_DATABASE_URL is not set, and no database runs here: make up.")
     os.environ.update(here)
 
 
 def main() -> None:
-    app()
+    """Runs the command; what goes wrong is one sentence and exit status 1."""
+    try:
+        app()
+    except (AppendError, *DATABASE_AWAY) as error:
+        fail(" ".join(str(error).split()))
 
 
 def _start(postgres: EmbeddedPostgres) -> None:
@@ -106,7 +123,7 @@ def _migrate() -> None:
     try:
         applied = bring_up_to_date(databases().as_owner)
     except MigrationRefused as why:
-        _refuse(str(why))
+        refuse(str(why))
     print(f"Applied {', '.join(applied)}" if applied else "The database is up to date.", flush=True)
 
 
@@ -140,8 +157,3 @@ def _is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _refuse(why: str) -> NoReturn:
-    print(why, file=sys.stderr)
-    raise SystemExit(2)

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from domain.runtime.database import Pool, unready
+from api.deps import Given
+from domain.runtime.database import unready
 
 router = APIRouter(tags=["health"])
 
@@ -22,10 +23,13 @@ async def livez() -> Health:
 
 
 @router.get("/readyz", response_model_exclude_none=True, responses={503: {"model": Health}})
-async def readyz(request: Request, response: Response) -> Health:
+async def readyz(given: Given, response: Response) -> Health:
     """A process that is not ready gets no requests for now; `because` says what is missing."""
-    pool: Pool = request.app.state.pool
-    because = await unready(pool)
+    because = await unready(given.store.pool)
+    if because is None and not given.store.queue.healthy:
+        because = "The log cannot be written."
+    if because is None:
+        because = await given.positions.stopped()
     if because is None:
         return Health(status="ready")
     response.status_code = 503

@@ -10,7 +10,7 @@ from domain import errors as no
 from domain import events as e
 from domain.configuration import Document, Person
 from domain.permitted import is_support_admin
-from domain.values import Actor
+from domain.values import Actor, Role
 
 # An event has at most 256 KiB, and more in it than the document.
 MOST_BYTES: Final = 240 * 1024
@@ -53,6 +53,21 @@ def set_document(
             return [e.CalendarSet(document=calendar)]
         case c.SetServiceLevels(document=levels):
             return [e.ServiceLevelsSet(document=levels)]
+
+
+def erase_person(current: Document | None, reason: str, *, by: Actor) -> e.Events:
+    """What remains of a person whose keys are destroyed; none when that is all there is.
+
+    Raises:
+        Refusal: only operators may, and only for people.
+    """
+    if by.role is not Role.OPERATOR:
+        raise no.RoleMayNot(role=by.role, command=c.Erase.verb())
+    if current is None:
+        return []
+    if not isinstance(current, Person):
+        raise no.DocumentUnknown(kind="person", name="this is another document")
+    return [e.Erased(reason=reason)]
 
 
 def _refuse_person(

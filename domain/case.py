@@ -170,6 +170,8 @@ class Case:
     rating: Rating | None = None
     internal_versions: frozenset[int] = frozenset()
     redacted: frozenset[tuple[int, Slot]] = frozenset()
+    personal: tuple[int, ...] = ()
+    """The versions that keep a telephone number or addresses."""
     erased: bool = False
 
     @property

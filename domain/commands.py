@@ -41,8 +41,16 @@ class Command(Value):
         """The command in words: 'request close'."""
         return re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).lower()
 
+    @classmethod
+    def path(cls) -> str:
+        """The command in a URL and on the command line: 'request-close'."""
+        return cls.verb().replace(" ", "-")
 
-CaseReference = Annotated[str, StringConstraints(pattern=r"^(\d{1,8}|[0-9a-fA-F-]{36})$")]
+
+CaseReference = Annotated[
+    str,
+    StringConstraints(pattern=r"^([0-9]{1,8}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"),
+]
 
 
 class Create(Command):
@@ -358,6 +366,20 @@ class Redact(Command):
         return self
 
 
+class Erase(Command):
+    """Destroy every key of a case or of a person; operators only."""
+
+    reason: Sentence
+
+
+class Forget(Command):
+    """Destroy what a case keeps of a person's own: phone numbers, addresses; operators only."""
+
+    person: UUID
+    email: str | None = None
+    reason: Sentence
+
+
 class SetAccount(Command):
     """Set an account."""
 
@@ -394,6 +416,6 @@ CaseCommand: TypeAlias = (
     | ChangeDetails | ChangeTags | ChangeRecipients | Escalate | Deescalate | Resolve
     | AcceptResolution | RejectResolution | RequestClose | WithdrawCloseRequest
     | DeclineCloseRequest | Close | Reopen | FollowUp | Merge | Unmerge | Link | Unlink | Rate
-    | Watch | Unwatch | Redact
+    | Watch | Unwatch | Redact | Erase | Forget
 )  # fmt: skip
 DocumentCommand: TypeAlias = SetAccount | SetPerson | SetCatalogue | SetCalendar | SetServiceLevels

@@ -98,6 +98,27 @@ def _target(case: Case, command: c.Redact) -> tuple[UUID | None, UUID | None, Se
     return None, None, (command.version,), command.version in case.internal_versions
 
 
+def forgotten(asked: Asked, command: c.Forget) -> e.Events:
+    """What is still needed is written anew without the person, and all that was before goes."""
+    case, email = asked.case, command.email
+    anew: list[e.Event] = []
+    if case.details.contact == command.person and case.details.phone:
+        anew.append(e.DetailsChanged(phone=None))
+    elif case.details.phone:
+        anew.append(e.DetailsChanged(phone=case.details.phone))
+    if case.recipients or case.pending:
+        kept = tuple(address for address in case.recipients if address != email)
+        waiting = tuple(address for address in case.pending if address != email)
+        anew.append(e.RecipientsChanged(recipients=kept, pending=waiting))
+    left = tuple(v for v in case.personal if (v, Slot.PERSONAL) not in case.redacted)
+    if not left:
+        return []
+    gone = e.Redacted(
+        entry=None, attachment=None, versions=left, slot=Slot.PERSONAL, reason=command.reason
+    )
+    return [*anew, gone]
+
+
 def answered(asked: Asked) -> e.Events:
     """What a word from the customer's side ends: waiting, and a proposal that it did not accept."""
     if not asked.by.is_customer:

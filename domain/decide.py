@@ -112,6 +112,10 @@ def _decide(asked: Asked, command: c.CaseCommand) -> e.Events:
             return handling.unwatched(asked, person)
         case c.Redact():
             return conversation.redacted(case, command)
+        case c.Forget():
+            return conversation.forgotten(asked, command)
+        case c.Erase(reason=reason):
+            return [e.Erased(reason=reason)]
         case c.Create():
             raise no.CaseUnknown
     assert_never(command)

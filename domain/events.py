@@ -6,7 +6,8 @@ kept encrypted, and `DeskText` is for the desk even where the event is public.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from functools import cache
+from typing import ClassVar, Literal, TypeAlias, get_args, get_type_hints
 from uuid import UUID
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from domain.calendar import Calendar
 from domain.configuration import Account, Catalogue, Person, ServiceLevels
 from domain.values import (
     Awaited,
+    Desk,
     DeskText,
     EscalationReason,
     Ground,
@@ -386,6 +388,18 @@ CaseEvent: TypeAlias = (
 )  # fmt: skip
 ClaimEvent: TypeAlias = ExternalIdClaimed | ExternalIdReleased
 DocumentEvent: TypeAlias = AccountSet | PersonSet | CatalogueSet | CalendarSet | ServiceLevelsSet
+
+
+@cache
+def desk_fields(event: type[Event]) -> frozenset[str]:
+    """Which fields of a public event only the desk may see."""
+    hints = get_type_hints(event, include_extras=True)
+    return frozenset(field for field in event.model_fields if _is_for_desk(hints[field]))
+
+
+def _is_for_desk(hint: object) -> bool:
+    inner = get_args(hint)
+    return any(isinstance(one, Desk) or _is_for_desk(one) for one in inner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def _created(recorded: Recorded) -> Case:
         version=recorded.version,
         modified_at=recorded.at,
         public_version=1,
+        personal=(recorded.version,) if event.phone else (),
         public_modified_at=recorded.at,
         links=frozenset({(LinkKind.FOLLOWS, event.follows)} if event.follows else ()),
     )
@@ -117,11 +118,13 @@ def _changes(case: Case, recorded: Recorded) -> dict[str, Any]:
             return {"severity": severity}
         case e.DetailsChanged() as event:
             given = {name: getattr(event, name) for name in event.model_fields_set}
-            return {"details": replace(case.details, **given)}
+            kept = case.personal + here if event.phone else case.personal
+            return {"details": replace(case.details, **given), "personal": kept}
         case e.TagsChanged(tags=tags):
             return {"tags": tags}
         case e.RecipientsChanged(recipients=recipients, pending=pending):
-            return {"recipients": recipients, "pending": pending}
+            kept = case.personal + here
+            return {"recipients": recipients, "pending": pending, "personal": kept}
         case e.Escalated():
             return {"life": replace(life, escalated=Act(by, at))}
         case e.Deescalated():

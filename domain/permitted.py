@@ -15,6 +15,7 @@ from uuid import UUID
 from domain import commands as c
 from domain import errors as no
 from domain.case import Case
+from domain.events import Event
 from domain.terms import Terms
 from domain.values import CUSTOMER_ROLES, Actor, Role
 
@@ -44,6 +45,14 @@ def sees(case: Case, person: UUID | str, actor: Actor) -> bool:
     return actor.sees_account or person in {case.details.contact, case.submitter}
 
 
+def is_hidden(case: Case, event: Event) -> bool:
+    """Whether customers may not know of an event now, whatever it was when it happened."""
+    entry = case.entries.get(getattr(event, "entry", None) or case.id)
+    file = case.attachments.get(getattr(event, "attachment", None) or case.id)
+    hidden = (entry is not None and entry.internal) or (file is not None and file.internal)
+    return event.is_internal or hidden
+
+
 def oneself(by: Actor) -> UUID | None:
     """Who is meant where a customer names nobody."""
     person = by.person
@@ -66,6 +75,10 @@ def _customer(_case: Case, by: Actor) -> bool:
 
 def _both(case: Case, by: Actor) -> bool:
     return _customer(case, by) or _desk(case, by)
+
+
+def _operator(_case: Case, by: Actor) -> bool:
+    return by.role is Role.OPERATOR
 
 
 def _support_admin(_case: Case, by: Actor) -> bool:
@@ -212,9 +225,13 @@ RULES: Final[Mapping[type[c.Command], Rule]] = MappingProxyType({
     c.Watch: (_both, ()),
     c.Unwatch: (_both, ()),
     c.Redact: (_support_admin, ()),
+    c.Erase: (_operator, ()),
+    c.Forget: (_operator, ()),
 })  # fmt: skip
 
-WHILE_MERGED: Final = frozenset({c.Unmerge, c.Watch, c.Unwatch, c.Note, c.Redact})
+WHILE_MERGED: Final = frozenset(
+    {c.Unmerge, c.Watch, c.Unwatch, c.Note, c.Redact, c.Erase, c.Forget}
+)
 
 
 def permitted(

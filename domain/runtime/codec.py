@@ -5,7 +5,7 @@ The state is JSON as RFC 8785 writes it (sorted ASCII keys, no floats), so the b
 encrypted stands in the state as {"$text": "base64 …"} or {"$personal": "base64 …"}.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from domain import events as e
 from domain.commands import Command
 from domain.recorded import NOWHERE, Cause, CommandRef, Recorded
-from domain.runtime.frames import Frame
+from domain.runtime.frames import Destruction, Frame
 from domain.runtime.keys import Keyring
 from domain.runtime.sealing import Open, Seal, Stored, sealed_fields
 from domain.values import STORED, Actor, Role
@@ -121,7 +121,8 @@ class Codec:
             "version": recorded.version,
         }
         encoded = orjson.dumps(state, option=_JSON)
-        return Frame(recorded.stream, recorded.version, name, encoded, seal.wrapped)
+        destroys = _destroys(event)
+        return Frame(recorded.stream, recorded.version, name, encoded, seal.wrapped, destroys)
 
     def decode(self, stored: Stored) -> Recorded:
         """The event in its newest version; words whose key was destroyed read as `Erased`.
@@ -172,6 +173,16 @@ class Codec:
             position=stored.position or NOWHERE,
             recorded_at=stored.recorded_at,
         )
+
+
+def _destroys(event: e.Event) -> Sequence[Destruction]:
+    """The keys that go with the event, in the transaction that appends it."""
+    match event:
+        case e.Redacted(versions=versions, slot=slot):
+            return [Destruction(version, slot, "redacted") for version in versions]
+        case e.Erased():
+            return [Destruction(None, None, "erased")]
+    return ()
 
 
 @lru_cache(maxsize=4096)

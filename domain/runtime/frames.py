@@ -12,6 +12,17 @@ MOST_STATE_BYTES = 256 * 1024
 NO_KEYS: Mapping[str, bytes] = MappingProxyType({})
 
 
+class Destruction(NamedTuple):
+    """Which keys of an event's own stream, older than the event, its append destroys."""
+
+    version: int | None
+    """None: of all versions."""
+    slot: str | None
+    """None: of both slots."""
+    destroyed_as: str
+    """`redacted` or `erased`."""
+
+
 class Frame(NamedTuple):
     stream: UUID
     version: int
@@ -22,6 +33,7 @@ class Frame(NamedTuple):
     """The recorded event as canonical JSON: what is hashed and proved."""
     keys: Mapping[str, bytes] = NO_KEYS
     """Slot (`text`, `personal`) -> wrapped key; empty when nothing in the event is encrypted."""
+    destroys: Sequence[Destruction] = ()
 
 
 class StateTooLarge(Exception):
@@ -52,7 +64,7 @@ def encode_batch(items: Sequence[bytes]) -> bytes:
 
 
 def _encode(frame: Frame) -> list[Any]:
-    stream, version, topic, state, keys = frame
+    stream, version, topic, state, keys, destroys = frame
     if len(state) > MOST_STATE_BYTES:
         raise StateTooLarge(topic, len(state))
     wrapped = {slot: b64encode(key).decode() for slot, key in keys.items()} if keys else None
@@ -63,4 +75,6 @@ def _encode(frame: Frame) -> list[Any]:
     # Ours is JSON. The library's own events may be anything, and no text of PostgreSQL has a zero.
     if "\0" in text:
         return [stream, version, topic, b64encode(state).decode(), wrapped, True]
+    if destroys:
+        return [stream, version, topic, text, wrapped, None, destroys]
     return [stream, version, topic, text, wrapped]

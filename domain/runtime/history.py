@@ -59,6 +59,14 @@ COMMAND: Final = """
 SELECT originator_id FROM log.events WHERE command_id = %(command)s
  UNION ALL SELECT stream FROM log.unchanged WHERE command_id = %(command)s
 """
+LAST_WITH_KEY: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + """
+ WHERE t.wrapped IS NOT NULL ORDER BY e.notification_id DESC LIMIT 1
+"""
+)
 HEAD: Final = "SELECT coalesce(max(notification_id), 0) FROM log.events"
 IDENTITY: Final = "SELECT id, epoch FROM log.identity"
 NUMBERS: Final = "SELECT nextval('log.case_numbers') FROM generate_series(1, %(count)s)"

@@ -75,7 +75,7 @@ class Seal:
 
     def _cipher(self, slot: Slot) -> FieldCipher:
         if slot not in self._ciphers:
-            key, self.wrapped[slot] = self._keyring.new(self._stream, self._version, slot)
+            key, self.wrapped[slot.value] = self._keyring.new(self._stream, self._version, slot)
             self._ciphers[slot] = FieldCipher(key, self._stream, self._version)
         return self._ciphers[slot]
 

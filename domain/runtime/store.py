@@ -15,14 +15,13 @@ from domain import events as e
 from domain.case import Case
 from domain.decide import decide
 from domain.fold import case_of
-from domain.permitted import sees
+from domain.permitted import permitted, sees
 from domain.recorded import Cause, CommandRef, Recorded
 from domain.runtime.appending import AppendQueue
 from domain.runtime.codec import Codec
 from domain.runtime.database import Pool
 from domain.runtime.documents import document_of
-from domain.runtime.frames import Destruction
-from domain.runtime.history import COMMAND, STREAM, STREAM_FOR_COMMAND, read, stored
+from domain.runtime.history import COMMAND, HEAD, PAGE, STREAM, STREAM_FOR_COMMAND, read, stored
 from domain.runtime.lookup import Lookup
 from domain.terms import Terms
 from domain.values import Actor
@@ -89,15 +88,34 @@ class Store:
     def __init__(
         self, pool: Pool, queue: AppendQueue, codec: Codec, lookup: Lookup, *, build: str
     ) -> None:
-        self._pool, self._queue, self._codec, self.lookup = pool, queue, codec, lookup
+        self.pool, self.queue, self.codec, self.lookup = pool, queue, codec, lookup
         self._build = build
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def history(self, stream: UUID) -> list[Recorded]:
         """Everything that happened in a stream, in order; empty when there is none."""
-        async with self._pool.connection() as conn:
+        async with self.pool.connection() as conn:
             rows = await read(conn, STREAM, stream=stream)
-        return self._codec.decode_all(stored(row) for row in rows)
+        return self.codec.decode_all(stored(row) for row in rows)
+
+    async def head(self) -> int:
+        """The position of the last event; 0 where nothing has happened."""
+        async with self.pool.connection() as conn:
+            ((head,),) = await read(conn, HEAD)
+        return int(head)
+
+    async def page(self, after: int, most: int = 1_000) -> list[Recorded]:
+        """The next events of the log, in order."""
+        async with self.pool.connection() as conn:
+            rows = await read(conn, PAGE, after=after, most=most)
+        return self.codec.decode_all(stored(row) for row in rows)
+
+    async def allowed(
+        self, case: Case, by: Actor
+    ) -> Mapping[type[c.Command], no.NotPermitted | None]:
+        """What this actor may do with the case now, and for the rest why not."""
+        found = await self.lookup.found(case, c.Take(), by, case.id)
+        return permitted(case, by, datetime.now(UTC), found.terms)
 
     async def handle(
         self,
@@ -119,7 +137,7 @@ class Store:
             AppendError: see appending.py.
         """
         id_ = uuid5(KEYS, f"{by.person} {key}") if key else uuid4()
-        digest = self._codec.digest(stream, command, by)
+        digest = self.codec.digest(stream, command, by)
         asked = _Asked(stream, id_, command, digest, by, cause, expecting)
         if stream is None:
             return await self._handle(asked)
@@ -143,21 +161,23 @@ class Store:
         raise no.TooMuchContention
 
     async def _load(self, stream: UUID, asked: _Asked) -> _Loaded:
-        async with self._pool.connection() as conn:
+        async with self.pool.connection() as conn:
             rows = await read(conn, STREAM_FOR_COMMAND, stream=stream, command=asked.id)
         unchanged = next(((n, row[12], row[13]) for n, row in enumerate(rows) if row[12]), None)
-        return _Loaded(self._codec.decode_all(stored(row) for row in rows), unchanged)
+        return _Loaded(self.codec.decode_all(stored(row) for row in rows), unchanged)
 
     async def _repeated(self, asked: _Asked) -> Outcome | None:
         """The answer of then, wherever in the log the command stands."""
-        async with self._pool.connection() as conn:
+        async with self.pool.connection() as conn:
             rows = await read(conn, COMMAND, command=asked.id)
         return _as_then(await self._load(rows[0][0], asked), asked) if rows else None
 
     async def _decide(self, history: Sequence[Recorded], asked: _Asked) -> _Decision:
-        if isinstance(asked.command, c.DocumentCommand):
-            return await self._decide_document(history, asked)
         case, by = case_of(history), asked.by
+        if isinstance(asked.command, c.DocumentCommand) or (
+            isinstance(asked.command, c.Erase) and history and case is None
+        ):
+            return await self._decide_document(history, asked)
         if asked.stream and (case is None or not sees(case, by.person, by)):
             raise no.CaseUnknown
         if case and asked.expecting not in {None, case.version_for(by)}:
@@ -170,18 +190,19 @@ class Store:
         return _Decision(stream, at, events, found.terms.versions, heads)
 
     async def _decide_document(self, history: Sequence[Recorded], asked: _Asked) -> _Decision:
-        assert isinstance(asked.command, c.DocumentCommand), "the caller has looked"
         assert asked.stream is not None, "a document has a stream before it is set"
         version = history[-1].version if history else 0
         if asked.expecting not in {None, version}:
             raise no.VersionDiffers(expected=asked.expecting, current=version)
-        events = administration.set_document(
-            document_of(history[-1]) if history else None,
-            asked.command,
-            stream=asked.stream,
-            by=asked.by,
-            known=await self.lookup.known(asked.command),
-        )
+        current = document_of(history[-1]) if history else None
+        if isinstance(asked.command, c.Erase):
+            events = administration.erase_person(current, asked.command.reason, by=asked.by)
+        else:
+            assert isinstance(asked.command, c.DocumentCommand), "the caller has looked"
+            known = await self.lookup.known(asked.command)
+            events = administration.set_document(
+                current, asked.command, stream=asked.stream, by=asked.by, known=known
+            )
         at = _not_before(history[-1].at if history else None)
         return _Decision(asked.stream, at, events, {}, {asked.stream: version})
 
@@ -191,14 +212,14 @@ class Store:
         """The outcome once it is in the log; None: somebody else was faster, so decide again."""
         if not decision.events:
             version = decision.heads[decision.stream]
-            answer = await self._queue.remember(
+            answer = await self.queue.remember(
                 asked.id, digest=asked.digest, stream=decision.stream, version=version
             )
             recorded: list[Recorded] = []
         else:
             recorded = self._place(decision, asked)
-            frames = [self._codec.encode(r) for r in recorded]
-            answer = await self._queue.append(frames, asked.id, destroys=_destroyed(recorded))
+            frames = [self.codec.encode(r) for r in recorded]
+            answer = await self.queue.append(frames, asked.id)
         if answer.outcome == "conflict":
             return None
         if answer.outcome == "repeated":
@@ -262,12 +283,3 @@ def _not_before(*instants: datetime | None) -> datetime:
 def _new_case(terms: Terms) -> UUID:
     assert terms.new_case is not None, "what has no case yet makes one"
     return terms.new_case[0]
-
-
-def _destroyed(recorded: Sequence[Recorded]) -> list[Destruction]:
-    return [
-        Destruction(r.stream, version, r.event.slot, "redacted")
-        for r in recorded
-        if isinstance(r.event, e.Redacted)
-        for version in r.event.versions
-    ]

@@ -35,12 +35,16 @@ CREATE TABLE log.keys (
     stream  uuid    NOT NULL,
     version integer NOT NULL,
     slot    text    COLLATE "C" NOT NULL CONSTRAINT slot_is_known CHECK (slot IN ('text', 'personal')),
-    wrapped bytea   NOT NULL,
-    PRIMARY KEY (stream, version, slot)
+    wrapped bytea,
+    destroyed_as text COLLATE "C" CONSTRAINT destruction_is_known CHECK (destroyed_as IN ('redacted', 'erased')),
+    destroyed_at timestamptz,
+    PRIMARY KEY (stream, version, slot),
+    CONSTRAINT there_or_destroyed CHECK ((wrapped IS NULL) = (destroyed_as IS NOT NULL AND destroyed_at IS NOT NULL))
 );
 COMMENT ON TABLE log.keys IS
     'The keys to the encrypted fields of events, wrapped by a master key. Apart from the events because a key must be '
-    'destroyed to redact or erase, and an event never is. Written only together with its event.';
+    'destroyed to redact or erase, and an event never is. Written only together with its event, and '
+    'destroyed only together with the event that says so; what is left then says when and why.';
 
 CREATE TABLE log.unchanged (
     command_id uuid        PRIMARY KEY,
@@ -79,6 +83,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log.unchanged
 -- batch: [item, …]; an item is one command: [command id, [event, …]]
 -- event: [stream, version, topic, state, {slot: wrapped key in base64} or null]        the state is text
 --        [stream, version, topic, state in base64, {…} or null, true]                  the state is any bytes
+--        [stream, version, topic, state, {…} or null, null, [[version, slot, as], …]]  destroys keys of its stream
+--            that are older than itself; a version or slot that is null means all of them; as: redacted or erased
 --        [stream, version, null, digest]             no event: the command changed nothing at that version
 --
 -- One row comes back per item, in the batch's order, and the position of the command's first event; its
@@ -109,7 +115,7 @@ BEGIN
     RETURN QUERY
     WITH event AS (
         SELECT i.ord, e.n, (i.item->>0)::uuid AS command, (e.v->>0)::uuid AS stream, (e.v->>1)::integer AS version,
-               e.v->>2 AS topic, e.v->>3 AS state, e.v->4 AS keys, e.v->5 AS any_bytes
+               e.v->>2 AS topic, e.v->>3 AS state, e.v->4 AS keys, e.v->5 AS any_bytes, e.v->6 AS destroys
           FROM jsonb_array_elements(batch) WITH ORDINALITY AS i(item, ord),
                jsonb_array_elements(i.item->1) WITH ORDINALITY AS e(v, n)
     ), looked_up AS (
@@ -139,13 +145,19 @@ BEGIN
     ), events AS (
         INSERT INTO log.events (notification_id, originator_id, originator_version, topic, state, recorded_at, command_id)
         SELECT p.place, p.stream, p.version, p.topic,
-               CASE WHEN p.any_bytes IS NULL THEN convert_to(p.state, 'UTF8') ELSE decode(p.state, 'base64') END,
+               CASE WHEN p.any_bytes IS DISTINCT FROM 'true' THEN convert_to(p.state, 'UTF8') ELSE decode(p.state, 'base64') END,
                stamp, CASE WHEN p.n = 1 THEN p.command END
           FROM placed p WHERE p.accepted AND p.topic IS NOT NULL
     ), keys AS (
         INSERT INTO log.keys (stream, version, slot, wrapped)
         SELECT p.stream, p.version, k.key, decode(k.value, 'base64')
           FROM placed p, jsonb_each_text(nullif(p.keys, 'null')) k WHERE p.accepted
+    ), destroyed AS (
+        UPDATE log.keys k SET wrapped = NULL, destroyed_as = d.which->>2, destroyed_at = stamp
+          FROM placed p, jsonb_array_elements(p.destroys) d(which)
+         WHERE p.accepted AND k.stream = p.stream AND k.version < p.version AND k.wrapped IS NOT NULL
+           AND k.version = coalesce((d.which->>0)::integer, k.version)
+           AND k.slot = coalesce(d.which->>1, k.slot)
     ), remembered AS (
         INSERT INTO log.unchanged (command_id, digest, stream, version, position, at)
         SELECT p.command, p.state, p.stream, p.version, head, stamp

@@ -1,0 +1,230 @@
+"""What the API answers with. A word of the catalogue is {key, name}; instants are UTC, RFC 3339."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from api.deps import Services
+from domain.case import Case
+from domain.configuration import Account, Person
+from domain.events import desk_fields
+from domain.permitted import is_hidden
+from domain.recorded import Recorded
+from domain.runtime.codec import NAME_OF
+from domain.runtime.documents import InForce
+from domain.runtime.store import Outcome
+from domain.values import Actor, Erased
+from projections.cases import CaseRow
+
+Word: TypeAlias = dict[str, str]
+
+
+class Answer(BaseModel):
+    """What a command came to: the case right after it.
+
+    `position` is where in the log; send it as `At-Least` to read what was written.
+    """
+
+    id: UUID
+    number: str
+    version: int
+    position: int
+    status: str
+    badges: list[str]
+    allowed: dict[str, str | None]
+
+
+class Somebody(BaseModel):
+    """A person, as far as they may be named."""
+
+    id: UUID | str
+    name: str | None
+
+
+class Summary(BaseModel):
+    """A case in a list."""
+
+    id: UUID
+    number: str
+    type: Word
+    application: Word
+    severity: Word
+    account: UUID
+    account_name: str | None
+    subject: str
+    status: str
+    badges: list[str]
+    contact: Somebody
+    created_at: datetime
+    modified_at: datetime
+    version: int
+
+
+class Listed(BaseModel):
+    """A page of cases, the last changed first; `next` is the cursor of the page after it."""
+
+    cases: list[Summary]
+    total: int
+    total_is_exact: bool
+    next: str | None
+
+
+class Detail(Summary):
+    """A case with everything that its head shows."""
+
+    description: str
+    submitter: Somebody
+    phone: str | None
+    tech_profile: Word | None
+    product_version: Word | None
+    component: Word | None
+    category: Word | None
+    team: Word | None
+    assignee: Somebody | None
+    assigned_at: datetime | None
+    escalated_at: datetime | None
+    escalated_by: Somebody | None
+    awaiting_until: datetime | None
+    closes_at: datetime | None
+    resolution: dict[str, str] | None
+    closed_at: datetime | None
+    closed_on: str | None
+    reopen_until: datetime | None
+    merged_into: str | None
+    rating: int | None
+    customer_reference: str | None
+    external_ids: dict[str, str]
+    recipients: list[str]
+    pending_recipients: list[str]
+    tags: list[str] | None
+    """For the desk; None for customers."""
+
+
+class Happened(BaseModel):
+    """An event. What the viewer may not see is withheld: the fields named, or all of it."""
+
+    version: int
+    withheld: bool | list[str] = False
+    position: int | None = None
+    type: str | None = None
+    at: datetime | None = None
+    by: Somebody | None = None
+    internal: bool | None = None
+    data: dict[str, Any] | None = None
+
+
+class Document(BaseModel):
+    """A document of the configuration as it is in force."""
+
+    id: UUID
+    version: int
+    position: int | None = None
+    document: dict[str, Any]
+
+
+async def answer(outcome: Outcome, by: Actor, given: Services) -> Answer:
+    """What the caller of a command is told."""
+    case = outcome.case
+    allowed = await given.store.allowed(case, by)
+    return Answer(
+        id=case.id,
+        number=case.number,
+        version=case.version_for(by),
+        position=outcome.position,
+        status=case.status,
+        badges=list(case.badges),
+        allowed={command.path(): why and str(why) for command, why in allowed.items()},
+    )
+
+
+async def summary(row: CaseRow, by: Actor, given: Services) -> Summary:
+    """A row of the list as this viewer is shown it."""
+    return Summary(**await _shown(row, by, given))
+
+
+async def detail(row: CaseRow, by: Actor, given: Services) -> Detail:
+    """The head of a case as this viewer is shown it."""
+    people = [row.submitter, row.assignee, _uuid(row.escalated_by)]
+    found = await given.documents.all(person for person in people if person)
+
+    def name(person: UUID | str | None) -> Somebody | None:
+        return _somebody(person, found) if person else None
+
+    same = {field: getattr(row, field) for field in Detail.model_fields if hasattr(row, field)}
+    shown: dict[str, Any] = {
+        **same,
+        "submitter": name(row.submitter),
+        "assignee": name(row.assignee),
+        "escalated_by": name(_uuid(row.escalated_by) or row.escalated_by),
+        "pending_recipients": row.pending,
+        "tags": None if by.is_customer else row.tags,
+    }
+    return Detail(**{**shown, **await _shown(row, by, given)})
+
+
+async def _shown(row: CaseRow, by: Actor, given: Services) -> dict[str, Any]:
+    found = await given.documents.all([row.account, row.contact])
+    account = found.get(row.account)
+    publicly = by.is_customer
+    return {
+        "id": row.id,
+        "number": row.number,
+        "type": row.type,
+        "application": {"key": row.application, "name": row.application_name},
+        "severity": {"key": row.severity, "name": row.severity_name},
+        "account": row.account,
+        "account_name": account.document.name
+        if account and isinstance(account.document, Account)
+        else None,
+        "subject": row.subject,
+        "status": row.status,
+        "badges": row.badges,
+        "contact": _somebody(row.contact, found),
+        "created_at": row.created_at,
+        "modified_at": row.public_modified_at if publicly else row.modified_at,
+        "version": row.public_version if publicly else row.version,
+    }
+
+
+def happened(recorded: Recorded, case: Case | None, viewer: Actor) -> Happened:
+    """An event as this viewer is shown it, by what they may see now."""
+    if viewer.is_customer and (case is None or is_hidden(case, recorded.event)):
+        return Happened(version=recorded.version, withheld=True)
+    data = _readable(recorded.event.model_dump(exclude_unset=recorded.event.partial))
+    withheld = sorted(desk_fields(type(recorded.event)) & data.keys()) if viewer.is_customer else []
+    return Happened(
+        version=recorded.version,
+        withheld=withheld or False,
+        position=recorded.position,
+        type=NAME_OF[type(recorded.event)],
+        at=recorded.at,
+        by=Somebody(id=recorded.by.person, name=None),
+        internal=None if viewer.is_customer else recorded.event.is_internal,
+        data={field: value for field, value in data.items() if field not in withheld},
+    )
+
+
+def _readable(value: Any) -> Any:  # noqa: ANN401  any JSON
+    """Erased words say so, and since when."""
+    if isinstance(value, Erased):
+        return {"erased": value.reason, "at": value.when}
+    if isinstance(value, dict):
+        return {field: _readable(inner) for field, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(inner) for inner in value]
+    return value
+
+
+def _somebody(person: UUID | str, found: Mapping[UUID, InForce]) -> Somebody:
+    document = found[person].document if isinstance(person, UUID) and person in found else None
+    return Somebody(id=person, name=document.name if isinstance(document, Person) else None)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,76 @@
+"""Erasing at the command line: keys are destroyed, and that it happened is recorded."""
+
+from typing import Annotated
+
+import typer
+
+from api.operating import CAUSE, AsJson, on_the_log, operator, person_id
+from api.terminal import refuse, say
+from domain.commands import Erase, Forget
+from domain.configuration import Person
+from domain.runtime.store import Store
+from projections.cases import mentioning
+
+app = typer.Typer(help="Destroy the words of a case, or of a person.", no_args_is_help=True)
+
+Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@app.command("case")
+def erase_case(
+    case: Annotated[str, typer.Argument(help="The case's number or id.")],
+    reason: Reason,
+    *,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy everything that was written in a case. It cannot be undone."""
+    _ask(f"Everything written in case {case} becomes unreadable for ever. Go on?", yes=yes)
+
+    async def work(store: Store) -> int:
+        try:
+            stream = store.lookup.case_id(case)
+        except ValueError:
+            refuse(f"There is no case {case}.")
+        outcome = await store.handle(stream, Erase(reason=reason), by=operator(), cause=CAUSE)
+        return outcome.position
+
+    position = on_the_log(work)
+    say({"case": case, "position": position}, f"Case {case} is erased.", as_json=as_json)
+
+
+@app.command("person")
+def erase_person(
+    person: Annotated[str, typer.Argument(help="The person's id or e-mail address.")],
+    reason: Reason,
+    *,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy a person's name and addresses, also those that cases keep. It cannot be undone."""
+    _ask(f"The name and addresses of {person} become unreadable for ever. Go on?", yes=yes)
+
+    async def work(store: Store) -> list[str]:
+        stream, by = person_id(person), operator()
+        found = await store.lookup.documents.one(stream, Person)
+        if found is None:
+            refuse(f"There is no person {person}.")
+        email = found[0].email
+        async with store.pool.connection() as conn:
+            cases = await mentioning(conn, stream, email)
+        # The cases first: ended in the middle, the command can be given again with the address.
+        forget = Forget(person=stream, email=email, reason=reason)
+        for case in cases:
+            await store.handle(case, forget, by=by, cause=CAUSE)
+        await store.handle(stream, Erase(reason=reason), by=by, cause=CAUSE)
+        return [str(case) for case in cases]
+
+    cases = on_the_log(work)
+    words = f"{person} is erased; {len(cases)} cases kept something of theirs and no longer do."
+    say({"person": person, "cases": cases}, words, as_json=as_json)
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    if not yes and not typer.confirm(question):
+        refuse("Nothing was erased.")

@@ -1,0 +1,147 @@
+"""What a refusal or a failure is over HTTP: RFC 9457 problems, from one table."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api.auth import TokenRefused
+from api.cursors import CursorNotOurs
+from domain import errors as no
+from domain.runtime.appending import (
+    CommandRefused,
+    OutcomeUnknown,
+    QueueClosed,
+    QueueFull,
+)
+from domain.runtime.database import DATABASE_AWAY
+from domain.runtime.frames import StateTooLarge
+from projections.positions import BeyondTheHead, NotYetThere
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPES: Final = "/problems/"
+
+# The first class of an exception's line of descent that stands here decides.
+STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
+    TokenRefused: HTTPStatus.UNAUTHORIZED,
+    no.CaseUnknown: HTTPStatus.NOT_FOUND,
+    no.DocumentUnknown: HTTPStatus.NOT_FOUND,
+    no.RoleMayNot: HTTPStatus.FORBIDDEN,
+    no.OwnRoles: HTTPStatus.FORBIDDEN,
+    no.VersionDiffers: HTTPStatus.PRECONDITION_FAILED,
+    no.CommandIdTaken: HTTPStatus.CONFLICT,
+    no.Conflict: HTTPStatus.CONFLICT,
+    no.NotPermitted: HTTPStatus.CONFLICT,
+    no.Refusal: HTTPStatus.UNPROCESSABLE_ENTITY,
+    CursorNotOurs: HTTPStatus.BAD_REQUEST,
+    BeyondTheHead: HTTPStatus.BAD_REQUEST,
+    NotYetThere: HTTPStatus.SERVICE_UNAVAILABLE,
+    StateTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    QueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
+    QueueClosed: HTTPStatus.SERVICE_UNAVAILABLE,
+    OutcomeUnknown: HTTPStatus.SERVICE_UNAVAILABLE,
+    CommandRefused: HTTPStatus.INTERNAL_SERVER_ERROR,
+    **dict.fromkeys(DATABASE_AWAY, HTTPStatus.SERVICE_UNAVAILABLE),
+})  # fmt: skip
+
+AWAY: Final = "The database does not answer; try again."
+UNEXPECTED: Final = "Something went wrong here. It was logged; nothing of the request was done."
+REQUEST_FAILED: Final = "request_failed"
+log = structlog.get_logger()
+
+
+def install(app: FastAPI) -> None:
+    """Every error of the application is a problem."""
+    for kind in STATUS:
+        app.add_exception_handler(kind, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(
+    status: HTTPStatus,
+    kind: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    **more: object,
+) -> JSONResponse:
+    """An answer of RFC 9457. `kind` is the stable last part of its type."""
+    body = {
+        "type": TYPES + kind.replace(" ", "-"),
+        "title": kind[:1].upper() + kind[1:],
+        "status": int(status),
+        "detail": detail,
+        **jsonable_encoder(more),
+    }
+    return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+async def _known(_request: Request, error: Exception) -> JSONResponse:
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if isinstance(error, no.Refusal):
+        return problem(status, error.rule, str(error), **_details(error))
+    if isinstance(error, DATABASE_AWAY):
+        return problem(status, "database away", AWAY, {"Retry-After": "2"})
+    headers: dict[str, str] = {}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        wait: timedelta = getattr(error, "retry_after", timedelta(seconds=1))
+        headers["Retry-After"] = str(int(wait.total_seconds()))
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(status, _words(type(error)), _sentence(error), headers)
+
+
+def _details(error: no.Refusal) -> dict[str, Any]:
+    """A refusal's keywords, but for those that RFC 9457 has names for."""
+    reserved = {"type", "title", "status", "detail", "instance"}
+    return {name: value for name, value in error.details.items() if name not in reserved}
+
+
+def _words(kind: type[Exception]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) or " ".join((type(error).__doc__ or "").split())
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    """Where the request is not what it should be. Never what it was: it may be a secret."""
+    assert isinstance(error, RequestValidationError), "it is installed for nothing else"
+    wrong = [
+        {"pointer": _pointer(one["loc"]), "detail": one["msg"].removeprefix("Value error, ")}
+        for one in error.errors()
+    ]
+    broken = any(one["type"] == "json_invalid" for one in error.errors())
+    status = HTTPStatus.BAD_REQUEST if broken else HTTPStatus.UNPROCESSABLE_ENTITY
+    kind = "malformed JSON" if broken else "invalid request"
+    return problem(status, kind, "The request is not as it must be.", errors=wrong)
+
+
+def _pointer(where: tuple[int | str, ...]) -> str:
+    """A JSON pointer into the body (RFC 6901), or the name of a parameter or header."""
+    source, *path = where
+    if source != "body":
+        return f"{source}: {path[0]}" if path else str(source)
+    return "#" + "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in path)
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException), "it is installed for nothing else"
+    status = HTTPStatus(error.status_code)
+    return problem(status, status.phrase.lower(), f"{status.phrase}.", error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error(REQUEST_FAILED, path=request.url.path, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error", UNEXPECTED)

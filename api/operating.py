@@ -1,0 +1,137 @@
+"""What an operator does at the command line, on the database: recorded like everything else."""
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypeVar
+from uuid import UUID, uuid4
+
+import typer
+from pydantic import ValidationError
+
+from api.auth import make_token
+from api.terminal import first_wrong, refuse, say
+from domain import commands as c
+from domain.configuration import Account, Person, document_stream
+from domain.errors import Refusal
+from domain.recorded import Cause
+from domain.runtime.opening import open_store
+from domain.runtime.settings import settings
+from domain.runtime.store import Store
+from domain.values import Actor, Role
+
+CAUSE = Cause("command line")
+Result = TypeVar("Result")
+
+accounts = typer.Typer(help="The companies that are supported.", no_args_is_help=True)
+people = typer.Typer(help="Who signs in.", no_args_is_help=True)
+erase = typer.Typer(help="Destroy the keys of a case or a person.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+
+
+def operator() -> Actor:
+    """Whoever is at the command line, as events name them."""
+    return Actor(id=f"operator:{getpass.getuser()}", role=Role.OPERATOR)
+
+
+def on_the_log(work: Callable[[Store], Awaitable[Result]]) -> Result:
+    """Opens the log for a piece of work; a refusal ends the command with its sentence."""
+
+    async def run() -> Result:
+        async with open_store(settings(), "casebook operator") as store:
+            return await work(store)
+
+    try:
+        return asyncio.run(run())
+    except Refusal as refused:
+        refuse(str(refused))
+
+
+@accounts.command("add")
+def add_account(
+    name: str,
+    zone: Annotated[str, typer.Option(help="Its time zone.")] = "UTC",
+    country: Annotated[str | None, typer.Option(help="Whose phone numbers, e.g. DE.")] = None,
+    domain: Annotated[list[str] | None, typer.Option(help="An e-mail domain of its own.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add an account, or set it anew."""
+    given = {"name": name, "zone": zone, "country": country, "domains": tuple(domain or ())}
+    command = c.SetAccount(document=_checked(Account, given))
+    stream = account_id(name)
+    on_the_log(lambda store: store.handle(stream, command, by=operator(), cause=CAUSE))
+    say({"account": stream, "name": name}, f"Account {name}: {stream}", as_json=as_json)
+
+
+@people.command("add")
+def add_person(
+    name: str,
+    role: Annotated[Role, typer.Option(help="What they are to the desk.")],
+    account: Annotated[str | None, typer.Option(help="The account's name or id.")] = None,
+    email: Annotated[str | None, typer.Option(help="Their e-mail address.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person, or set them anew if the e-mail address is known."""
+    of = account_id(account) if account else None
+    given = {"name": name, "role": role, "account": of, "email": email}
+    document = _checked(Person, given)
+    stream = person_id(document.email) if document.email else uuid4()
+    command = c.SetPerson(document=document)
+    on_the_log(lambda store: store.handle(stream, command, by=operator(), cause=CAUSE))
+    say({"person": stream, "name": name}, f"{name}: {stream}", as_json=as_json)
+
+
+def token(
+    person: Annotated[str, typer.Argument(help="The person's id or e-mail address.")],
+    label: Annotated[str, typer.Option(help="What it is for.")] = "command line",
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is good.")] = 90,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a bearer token for a person. It is shown once."""
+    expires = datetime.now(UTC) + timedelta(days=days)
+    stream = person_id(person)
+
+    async def make(store: Store) -> str:
+        if await store.lookup.documents.one(stream, Person) is None:
+            refuse(f"There is no person {person}: casebook people add.")
+        async with store.pool.connection() as conn:
+            return await make_token(
+                conn,
+                stream,
+                scopes=(),
+                label=label,
+                made_by=str(operator().id),
+                expires_at=expires,
+            )
+
+    secret = on_the_log(make)
+    say({"token": secret, "expires_at": expires.isoformat()}, secret, as_json=as_json)
+
+
+def account_id(reference: str) -> UUID:
+    """The account of an id in writing, or of the name under which it was added."""
+    return _id(reference) or document_stream("account", reference.casefold())
+
+
+def person_id(reference: str) -> UUID:
+    """The person of an id in writing, or of the address with which they were added."""
+    return _id(reference) or document_stream("person", reference.lower())
+
+
+def _id(reference: str) -> UUID | None:
+    try:
+        return UUID(reference)
+    except ValueError:
+        return None
+
+
+def _checked(kind: type[Any], given: dict[str, Any]) -> Any:  # noqa: ANN401  of the kind given
+    try:
+        return kind.model_validate(given)
+    except ValidationError as wrong:
+        refuse(first_wrong(wrong))

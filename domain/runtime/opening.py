@@ -1,0 +1,30 @@
+"""Opens the log for a process that issues commands: the API, or an operator's command."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from domain.runtime import database
+from domain.runtime.appending import AppendQueue
+from domain.runtime.codec import Codec
+from domain.runtime.history import IDENTITY, read
+from domain.runtime.keys import Keyring
+from domain.runtime.lookup import Lookup
+from domain.runtime.settings import Settings
+from domain.runtime.store import Store
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, name: str) -> AsyncIterator[Store]:
+    """The store of the log that the settings name; leaving it writes what was taken.
+
+    `name` is what PostgreSQL shows for its connections.
+    """
+    codec = Codec(Keyring(settings.master_key_bytes))
+    async with (
+        database.pool(settings.database_url, name) as pool,
+        AppendQueue(settings.database_url) as queue,
+    ):
+        async with pool.connection() as conn:
+            ((log_id, _epoch),) = await read(conn, IDENTITY)
+        lookup = Lookup(pool, codec, log_id)
+        yield Store(pool, queue, codec, lookup, build=settings.build)

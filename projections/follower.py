@@ -1,0 +1,144 @@
+"""Follows the log and writes the read models. One process at a time does; others stand by.
+
+A page is decoded once and given to every read model that stands before it, in one transaction: its
+rows and its position are kept together or lost together. A read model that fails stops alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from time import sleep
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+import psycopg
+import structlog
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from domain.recorded import Recorded
+from domain.runtime.codec import Codec, StateUnreadable
+from domain.runtime.database import connect
+from domain.runtime.history import page as read_page
+from projections import access, cases
+from projections.page import Folded, Page
+
+Apply: TypeAlias = Callable[[Connection[TupleRow], Page], None]
+# In this order: what says who may see a case stands before the case itself.
+READ_MODELS: Final[Mapping[str, Apply]] = MappingProxyType(
+    {access.NAME: access.apply, cases.NAME: cases.apply}
+)
+
+MOST_EVENTS: Final = 1_000  # a page
+ONE_FOLLOWS: Final = 0x0CA5EB001  # the advisory lock of the one that writes
+STANDBY_SECONDS: Final = 0.5  # between two tries to be the one
+IDLE_SECONDS: Final = 5.0  # a look without having been woken, should a notification get lost
+
+LOCK: Final = "SELECT pg_try_advisory_lock(%(key)s)"
+# What is lost with the server is made again from the log, so no commit waits for the disk.
+RELAXED: Final = "SET synchronous_commit = off"
+LISTEN: Final = "LISTEN events"
+NOTIFY: Final = "SELECT pg_notify('projected', %(position)s::text)"
+REGISTER: Final = "INSERT INTO read.models (name) VALUES (%(name)s) ON CONFLICT DO NOTHING"
+POSITIONS: Final = "SELECT name, position FROM read.models WHERE failed_at IS NULL"
+MOVE: Final = "UPDATE read.models SET position = %(position)s WHERE name = %(name)s"
+FAIL: Final = """
+UPDATE read.models SET failed_at = now(), failure = %(failure)s WHERE name = %(name)s
+"""
+
+LEADING, STANDING_BY = "follower_leads", "follower_stands_by"
+HOLE_FOUND, MODEL_FAILED = "log_hole_found", "read_model_failed"
+CONNECTION_LOST = "follower_connection_lost"
+log = structlog.get_logger()
+
+
+def follow(url: str, codec: Codec, models: Mapping[str, Apply] = READ_MODELS) -> None:
+    """Follows until the process is ended, over any number of lost connections."""
+    while True:
+        try:
+            _follow_once(url, codec, models)
+        except psycopg.OperationalError as error:
+            # Nobody is to blame for a dropped connection: everything goes on where it stood.
+            log.warning(CONNECTION_LOST, sqlstate=error.sqlstate)
+            sleep(STANDBY_SECONDS)
+
+
+def _follow_once(url: str, codec: Codec, models: Mapping[str, Apply]) -> None:
+    with (
+        connect(url, "casebook follower", autocommit=True) as conn,
+        connect(url, "casebook follower ear", autocommit=True) as ear,
+    ):
+        _wait_for_the_lead(conn)
+        conn.execute(RELAXED)
+        for name in models:
+            conn.execute(REGISTER, {"name": name})
+        ear.execute(LISTEN)
+        folded = Folded(codec)
+        while True:
+            while catch_up(conn, codec, folded, models):
+                pass
+            # The first notification wakes; those that gather meanwhile are answered by one look.
+            for _ in ear.notifies(timeout=IDLE_SECONDS, stop_after=1):
+                pass
+
+
+def _wait_for_the_lead(conn: Connection[TupleRow]) -> None:
+    told = False
+    while True:
+        row = conn.execute(LOCK, {"key": ONE_FOLLOWS}).fetchone()
+        if row and row[0]:
+            log.info(LEADING)
+            return
+        if not told:
+            log.info(STANDING_BY)
+            told = True
+        sleep(STANDBY_SECONDS)
+
+
+def catch_up(
+    conn: Connection[TupleRow], codec: Codec, folded: Folded, models: Mapping[str, Apply]
+) -> bool:
+    """Gives one page to those read models that are furthest behind; False: all are at the head."""
+    positions: dict[str, int] = dict(conn.execute(POSITIONS))
+    standing = {name: positions[name] for name in models if name in positions}
+    if not standing:
+        return False
+    start = min(standing.values())
+    with conn.transaction():
+        rows = read_page(conn, start, MOST_EVENTS)
+        if not rows:
+            return False
+        reading = [name for name, position in standing.items() if position == start]
+        try:
+            recorded = codec.decode_all(rows)
+        except StateUnreadable as error:
+            for name in reading:
+                _stop(conn, name, error)
+            return True
+        _alarm_at_holes(start, recorded)
+        page = Page(recorded, folded, conn)
+        for name in reading:
+            _apply(conn, name, models[name], page)
+        conn.execute(NOTIFY, {"position": page.last})
+    return True
+
+
+def _apply(conn: Connection[TupleRow], name: str, apply: Apply, page: Page) -> None:
+    """Gives a page to one read model, which stops alone if it fails."""
+    try:
+        with conn.transaction():
+            apply(conn, page)
+            conn.execute(MOVE, {"name": name, "position": page.last})
+    except psycopg.OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, it stops this read model alone
+        _stop(conn, name, error)
+
+
+def _stop(conn: Connection[TupleRow], name: str, error: Exception) -> None:
+    log.error(MODEL_FAILED, model=name, exc_info=error)
+    conn.execute(FAIL, {"name": name, "failure": f"{type(error).__name__}: {error}"})
+
+
+def _alarm_at_holes(start: int, recorded: Sequence[Recorded]) -> None:
+    for before, this in zip([start, *(r.position for r in recorded)], recorded, strict=False):
+        if this.position != before + 1:
+            log.critical(HOLE_FOUND, after=before, next=this.position)

@@ -1,0 +1,115 @@
+"""Read your writes: waits until the read models have what a command has just written."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+
+from domain.runtime.database import Pool
+from domain.runtime.history import HEAD
+
+PATIENCE_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 0.5
+
+LISTEN: Final = "LISTEN projected"
+POSITIONS: Final = "SELECT name, position, failure FROM read.models"
+EAR_LOST: Final = "position_ear_lost"
+log = structlog.get_logger()
+
+
+class BeyondTheHead(Exception):
+    """The log has no position {wanted}: it ends at {head}."""
+
+    def __init__(self, wanted: int, head: int) -> None:
+        super().__init__((self.__doc__ or "").format(wanted=wanted, head=head))
+
+
+class NotYetThere(Exception):
+    """The read model '{model}' has not reached position {wanted} yet{because}."""
+
+    def __init__(self, model: str, wanted: int, failure: str | None) -> None:
+        because = f": it stopped ({failure})" if failure else ""
+        said = (self.__doc__ or "").format(model=model, wanted=wanted, because=because)
+        super().__init__(said)
+
+
+class Positions:
+    """How far the read models of a database are, as the follower says."""
+
+    def __init__(self, url: str, pool: Pool) -> None:
+        self._url, self._pool = url, pool
+        self._moved = asyncio.Event()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Hears the follower until the end of the block."""
+        task = asyncio.create_task(self._listen())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def wait(self, wanted: int, models: Collection[str]) -> None:
+        """Returns once all of the read models have `wanted`.
+
+        Raises:
+            BeyondTheHead: there is no such position.
+            NotYetThere: after two seconds one of them still has not, or it has stopped.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                # Taken before the look: what moves during it ends the wait at once.
+                moved = self._moved
+                while (behind := await self._behind(wanted, models)) and not behind[1]:
+                    await moved.wait()
+                    moved = self._moved
+        except TimeoutError:
+            behind = await self._behind(wanted, models)
+        if behind:
+            raise NotYetThere(behind[0], wanted, behind[1])
+
+    async def stopped(self) -> str | None:
+        """Which read model has stopped and why, in a sentence; None: none has."""
+        async with self._pool.connection() as conn:
+            rows = await (await conn.execute(POSITIONS)).fetchall()
+        for name, position, failure in rows:
+            if failure:
+                return f"The read model '{name}' stopped at position {position}: {failure}."
+        return None
+
+    async def _behind(self, wanted: int, models: Collection[str]) -> tuple[str, str | None] | None:
+        """The first that is not there yet, and why it stopped if it did."""
+        async with self._pool.connection() as conn:
+            rows = await (await conn.execute(POSITIONS)).fetchall()
+            there = {name: (position, failure) for name, position, failure in rows}
+            late = [m for m in models if there.get(m, (0, None))[0] < wanted]
+            if late:
+                row = await (await conn.execute(HEAD)).fetchone()
+                head: int = row[0] if row else 0
+                if wanted > head:
+                    raise BeyondTheHead(wanted, head)
+        return (late[0], there.get(late[0], (0, None))[1]) if late else None
+
+    def _wake(self) -> None:
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def _listen(self) -> None:
+        url = make_conninfo(self._url, application_name="casebook api ear")
+        while True:
+            try:
+                async with await AsyncConnection.connect(url, autocommit=True) as conn:
+                    await conn.execute(LISTEN)
+                    self._wake()
+                    async for _ in conn.notifies():
+                        self._wake()
+            except psycopg.OperationalError as error:
+                log.warning(EAR_LOST, sqlstate=error.sqlstate)
+            await asyncio.sleep(PAUSE_SECONDS)
