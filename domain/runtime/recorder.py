@@ -103,7 +103,7 @@ class LogRecorder(PostgresApplicationRecorder):
                 raise IntegrityError(f"version {version} does not continue stream {stream}")
             case "repeated" if command_id:
                 raise CommandRepeated(command_id, first)
-        return range(first, first + len(stored_events))
+        return list(range(first, first + len(stored_events)))
 
 
 class LogProcessRecorder(LogRecorder, PostgresProcessRecorder):
