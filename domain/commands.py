@@ -239,7 +239,7 @@ class Resolve(Command):
     """Propose a resolution to the customer."""
 
     type: ResolutionType
-    root_cause: Words
+    root_cause: Sentence  # with a summary of full length beside it, the event has to fit
     summary: Words
 
 

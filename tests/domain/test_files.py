@@ -5,24 +5,28 @@ import pytest
 from domain import commands as c
 from domain import errors as no
 from domain import events as e
-from domain.values import Actor
+from domain.values import Actor, Slot
 from tests.examples import (
     ADA,
     ALAN,
     ANNA,
     AUDREY,
     BOT,
+    CARL,
     CLARA,
     CLOSED_ON_FRIDAY,
     CREATED,
     CRM,
+    ERASED,
     FILE,
     FILE_ADDED,
     FRIDAY,
     HOUR,
     INTERNAL,
     LOG_FILE,
+    MERGED,
     MOMENT,
+    MONDAY,
     NOTED,
     OPERATOR,
     PATCH,
@@ -33,7 +37,9 @@ from tests.examples import (
     SUE,
     TAGGED,
     Happened,
+    id_of,
     named,
+    raised,
 )
 from tests.spec import given
 
@@ -127,3 +133,35 @@ def test_a_support_admin_redacts_in_any_state_and_nobody_else_does() -> None:
     assert past.when(command, by=SUE, at=FRIDAY + HOUR - MOMENT).events
     for by in (ANNA, BOT, CLARA, ADA, AUDREY):
         past.when(command, by=by).then_refused(no.RoleMayNot, command="redact")
+
+
+PHONE = Happened(raised(phone="+4930901820"), CLARA, MONDAY)
+ADDRESSES = e.RecipientsChanged(recipients=("a@acme.com", "x@law.com"), pending=("y@law.com",))
+
+
+def test_forgetting_a_person_writes_the_rest_anew_and_destroys_what_was_before() -> None:
+    forget = c.Forget(person=id_of(CLARA), email="x@law.com", reason="At her wish.")
+    forgotten = given(PHONE, ADDRESSES).when(forget, by=OPERATOR)
+    forgotten.then(
+        e.DetailsChanged(phone=None),
+        e.RecipientsChanged(recipients=("a@acme.com",), pending=("y@law.com",)),
+        e.Redacted(
+            entry=None, attachment=None, versions=(1, 2), slot=Slot.PERSONAL, reason="At her wish."
+        ),
+    )
+    assert forgotten.case.details.phone is None
+    given(CREATED).when(forget, by=OPERATOR).then_nothing()
+
+
+def test_forgetting_somebody_else_keeps_the_contacts_phone() -> None:
+    forget = c.Forget(person=id_of(CARL), reason="At his wish.")
+    forgotten = given(PHONE).when(forget, by=OPERATOR)
+    assert forgotten.events[0] == e.DetailsChanged(phone="+4930901820")
+
+
+def test_an_operator_erases_a_case_in_any_state_and_nobody_else_does() -> None:
+    erase = c.Erase(reason="At Acme's wish.")
+    for past in (given(CREATED), given(CREATED, CLOSED_ON_FRIDAY), given(CREATED, MERGED)):
+        past.when(erase, by=OPERATOR).then(ERASED.event)
+    for by in (SUE, ANNA, CLARA, AUDREY):
+        given(CREATED).when(erase, by=by).then_refused(no.RoleMayNot)

@@ -1,0 +1,218 @@
+"""Well-formed commands of every kind, which name what is there and now and then what is not."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias, TypeVar
+from uuid import UUID, uuid5
+
+from hypothesis import strategies as st
+
+from domain import commands as c
+from domain.case import Case
+from domain.values import (
+    Actor,
+    Awaited,
+    EscalationReason,
+    ResolutionType,
+    ResolvedBy,
+    Severity,
+    Upload,
+)
+from tests.domain.world import EXTERNAL_IDS, World
+from tests.examples import ANNA, CREATE, DAY, EVERYBODY, HOUR, MOMENT, PEOPLE, TIMEKEEPER, named
+
+_T = TypeVar("_T")
+Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
+NOWHERE: Final = named("nothing")
+WORDS: Final = ("Hello.", "No.", "Which version?")
+ADDRESSES: Final = ("a@acme.com", "b@acme.de", "x@law.com", "g@globex.com")
+FIELDS: Final[Mapping[str, tuple[object, ...]]] = MappingProxyType({
+    "contact": tuple(PEOPLE),
+    "phone": ("+4930901820", "030 901820", None),
+    "tech_profile": ("production", None),
+    "application": ("atlas", "bora"),
+    "product_version": ("1.0", "7", None),
+    "component": ("gateway", None),
+    "type": ("services", "product-issue"),
+    "category": ("performance", None),
+    "customer_reference": ("PO 7", None),
+    "subject": WORDS,
+    "description": WORDS,
+})  # fmt: skip
+
+
+class Choose:
+    """Draws the words of one command."""
+
+    def __init__(self, draw: Draw, world: World, case: Case | None, asking: Actor = ANNA) -> None:
+        self._draw, self.world, self.case, self.asking = draw, world, case, asking
+
+    def by(self, asking: Actor) -> "Choose":
+        """The same, for somebody's command."""
+        return Choose(self._draw, self.world, self.case, asking)
+
+    def one(self, options: Sequence[_T]) -> _T:
+        chosen: _T = self._draw(st.sampled_from(options))
+        return chosen
+
+    def rarely(self) -> bool:
+        return self.one((False, False, False, False, True))
+
+    def some(self, options: Sequence[_T], most: int = 2) -> tuple[_T, ...]:
+        chosen: list[_T] = self._draw(st.lists(st.sampled_from(options), max_size=most))
+        return tuple(dict.fromkeys(chosen))
+
+    def there(self, known: Mapping[UUID, object]) -> UUID:
+        """Something of the case, the youngest first; rarely something that is not."""
+        return NOWHERE if not known or self.rarely() else self.one(tuple(known)[::-1])
+
+    def words(self) -> str:
+        return self.one(WORDS)
+
+    def person(self) -> UUID:
+        return self.one((*PEOPLE, NOWHERE))
+
+    def number(self) -> str:
+        return self.one([case.number for case in self.world.cases[::-1]] + ["99999999"])
+
+    def files(self, least: int = 0) -> tuple[UUID, ...]:
+        """New uploads; rarely one that is somewhere already."""
+        if self.world.uploads and self.rarely():
+            return (self.one(tuple(self.world.uploads)),)
+        new = tuple(
+            uuid5(NOWHERE, f"{self.world.asked}/{n}")
+            for n in range(max(least, self.one((0, 0, 0, 1))))
+        )
+        for id_ in new:
+            self.world.uploads[id_] = Upload(
+                id=id_,
+                name="a.log",
+                size=1,
+                media_type="text/plain",
+                digest="ab",
+                by=self.asking.id,
+            )
+        return new
+
+    def fields(self) -> dict[str, object]:
+        return {name: self.one(FIELDS[name]) for name in self.some(tuple(FIELDS), 3)}
+
+    def external_ids(self) -> dict[str, str]:
+        return dict(self.some(EXTERNAL_IDS, 1))
+
+    def create(self) -> dict[str, object]:
+        needed = {"type": "services", "application": "atlas", "subject": "x", "description": "x"}
+        contact = (
+            {} if self.asking.is_customer and not self.rarely() else {"contact": self.person()}
+        )
+        more = self.some(ADDRESSES), self.files(), self.external_ids()
+        optional = dict(zip(("recipients", "attachments", "external_ids"), more, strict=True))
+        return needed | contact | (self.fields() if self.rarely() else {}) | optional
+
+    def waiting(self) -> dict[str, object]:
+        awaited = self.one(tuple(Awaited))
+        until = self.world.now + self.one((DAY, -DAY, 3 * DAY))
+        return {"awaited": awaited, "until": until if awaited is Awaited.DATE else None}
+
+    def target(self) -> dict[str, object]:
+        assert self.case is not None
+        kind = self.one(("entry", "attachment", "version"))
+        targets: dict[str, object] = {
+            "entry": self.there(self.case.entries),
+            "attachment": self.there(self.case.attachments),
+            "version": self.one(range(1, self.case.version + 2)),
+        }
+        return {kind: targets[kind], "reason": "Private."}
+
+    def link(self) -> dict[str, object]:
+        return {"kind": self.one(c.LINKABLE), "case": self.number()}
+
+    def entry(self) -> dict[str, object]:
+        assert self.case is not None
+        return {"entry": self.there(self.case.entries)}
+
+    def comment(self) -> dict[str, object]:
+        assert self.case is not None
+        posts = {k: x for k, x in self.case.entries.items() if x.post is None or self.rarely()}
+        return {"post": self.there(posts), "text": self.words(), "attachments": self.files()}
+
+    def attachment(self) -> dict[str, object]:
+        assert self.case is not None
+        return {"attachment": self.there(self.case.attachments)}
+
+    def watcher(self) -> dict[str, object]:
+        return {"person": self.person() if self.rarely() else None}
+
+
+HOW: Final[Mapping[type[c.Command], Callable[[Choose], dict[str, Any]]]] = MappingProxyType({
+    c.Create: Choose.create,
+    c.Take: lambda _: {},
+    c.Assign: lambda x: {"assignee": x.person(), "team": x.one(("network", "billing", None))},
+    c.Unassign: lambda x: {"reason": x.words()},
+    c.Post: lambda x: {"text": x.words(), "attachments": x.files()},
+    c.Note: lambda x: {"text": x.words(), "attachments": x.files()},
+    c.Comment: Choose.comment,
+    c.MakeInternal: Choose.entry,
+    c.EditEntry: lambda x: x.entry() | {"text": f"{x.words()} {x.world.asked}"},
+    c.RemoveEntry: Choose.entry,
+    c.AddAttachment: lambda x: {"attachments": x.files(1)} | (x.entry() if x.rarely() else {}),
+    c.RemoveAttachment: Choose.attachment,
+    c.Await: Choose.waiting,
+    c.Resume: lambda _: {},
+    c.ChangeSeverity: lambda x: {"severity": x.one(tuple(Severity))},
+    c.ChangeDetails: lambda x: x.fields() | {"external_ids": x.external_ids()},
+    c.ChangeTags: lambda x: {"add": x.some(("vpn", "slow")), "remove": x.some(("vpn", "slow"))},
+    c.ChangeRecipients: lambda x: {"add": x.some(ADDRESSES), "remove": x.some(ADDRESSES, 1)},
+    c.Escalate: lambda x: {"comment": x.words(), "reason": x.one(tuple(EscalationReason))},
+    c.Deescalate: lambda x: {"justification": x.words(), "message": x.words()},
+    c.Resolve: lambda x: {"type": x.one(tuple(ResolutionType)), "root_cause": "x", "summary": "x"},
+    c.AcceptResolution: lambda x: {"comment": x.one((None, "Good."))},
+    c.RejectResolution: lambda x: {"comment": x.words()},
+    c.RequestClose: lambda x: {"resolved_by": x.one(tuple(ResolvedBy))},
+    c.WithdrawCloseRequest: lambda _: {},
+    c.DeclineCloseRequest: lambda x: {"reason": x.words()},
+    c.Close: lambda x: {"reason": x.one((None, "Done."))},
+    c.Reopen: lambda x: {"comment": x.words()},
+    c.FollowUp: lambda x: {"description": x.words(), "subject": x.one((None, "Again"))},
+    c.Merge: lambda x: {"into": x.number()},
+    c.Unmerge: lambda _: {},
+    c.Link: Choose.link,
+    c.Unlink: Choose.link,
+    c.Rate: lambda x: {"score": x.one(range(1, 6))},
+    c.Watch: Choose.watcher,
+    c.Unwatch: Choose.watcher,
+    c.Redact: Choose.target,
+    c.Erase: lambda x: {"reason": x.words()},
+    c.Forget: lambda x: {"person": x.person(), "email": x.one(ADDRESSES), "reason": x.words()},
+})  # fmt: skip
+
+
+def moments(case: Case | None, now: datetime) -> list[datetime]:
+    """Soon, later, and just before and at every instant at which something ends."""
+    soon = [now, now + HOUR, now + DAY]
+    if case is None:
+        return soon
+    life, rating = case.life, case.rating
+    ends = [
+        life.closed.window.until if life.closed else None,
+        life.requested.closes_at if life.requested else None,
+        life.proposed.closes_at if life.proposed else None,
+        life.awaiting.until if life.awaiting else None,
+        rating.first_at + timedelta(days=7) if rating else None,
+    ]
+    return soon + [at for end in ends if end for at in (end - MOMENT, end) if at >= now]
+
+
+def who(choose: Choose) -> Actor:
+    """Anybody; more often somebody whose case it is."""
+    case = choose.case
+    if case is None or choose.rarely():
+        return choose.one(EVERYBODY)
+    near = [actor for actor in EVERYBODY if actor.account in {None, case.account}]
+    return choose.one([*near, TIMEKEEPER, TIMEKEEPER])
+
+
+def create_for(by: Actor) -> c.Create:
+    """A plain case of a customer's own."""
+    return CREATE.model_copy(update={"contact": by.person})

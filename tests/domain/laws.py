@@ -1,0 +1,139 @@
+"""What is true of every case whatever is asked: after each step, and of all cases together."""
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from domain import events as e
+from domain.case import Case, Life
+from domain.errors import NotPermitted, Refusal
+from domain.recorded import Recorded
+from domain.values import Role, Status
+
+ON_A_MERGED_CASE: Final = (
+    e.Unmerged, e.Watched, e.Unwatched, e.Posted, e.AttachmentAdded, e.Redacted, e.Erased,
+)  # fmt: skip
+ON_A_CLOSED_CASE: Final = (
+    e.Reopened, e.Rated, e.Watched, e.Unwatched, e.Posted, e.AttachmentAdded, e.Linked, e.Unlinked,
+    e.MadeInternal, e.Redacted, e.Erased, e.FollowedUp,
+)  # fmt: skip
+NEVER_A_CUSTOMERS: Final = (
+    e.Assigned, e.Unassigned, e.Awaiting, e.SeverityChanged, e.TagsChanged, e.Deescalated,
+    e.Resolved, e.CloseRequestDeclined, e.Merged, e.Unmerged, e.Linked, e.Unlinked,
+    e.MadeInternal, e.Redacted, e.Erased,
+)  # fmt: skip
+
+
+def refused_as_permitted_says(told: NotPermitted | None, refusal: Refusal) -> None:
+    """By role or state exactly when `permitted` says so."""
+    assert type(told) is type(refusal) if told else not isinstance(refusal, NotPermitted)
+    assert str(refusal).endswith(".")
+
+
+def of_a_step(before: Case | None, recorded: Recorded, after: Case, *, here: bool) -> None:
+    """`here`: the command was one of this case, and not of another that it is tied to."""
+    _who(recorded)
+    _state(after)
+    _visibility(before, recorded, after)
+    if before is not None:
+        _ended(before, recorded, after, here=here)
+
+
+def _who(recorded: Recorded) -> None:
+    by, event = recorded.by, recorded.event
+    assert by.role is not Role.AUDITOR
+    if by.is_customer:
+        assert not event.is_internal, "no event of a customer is internal"
+        assert not isinstance(event, NEVER_A_CUSTOMERS)
+    if by.role is Role.SYSTEM:
+        assert isinstance(event, e.Closed | e.Resumed)
+
+
+def _state(case: Case) -> None:
+    life = case.life
+    if life.closed:
+        assert life == Life(closed=life.closed), "flags are false when closed"
+    if case.merge:
+        assert life == Life(), "flags are false when merged"
+    assert not life.escalated or case.is_open, "escalated implies open"
+    expected = Status.IN_PROGRESS if case.assignee else Status.UNASSIGNED
+    if life.escalated:
+        expected = Status.ESCALATED
+    assert case.status == (expected if case.is_open else Status.CLOSED)
+    assert (case.assignee is None) == (case.assigned_at is None)
+    assert case.is_open or not case.life.awaiting
+    assert not case.rating or case.life.closed, "a rating belongs to a closing"
+
+
+def _visibility(before: Case | None, recorded: Recorded, after: Case) -> None:
+    """Nothing internal is ever public."""
+    for id_, entry in after.entries.items():
+        if entry.post is not None and after.entries[entry.post].internal:
+            assert entry.internal, f"comment {id_} follows its post"
+    for id_, file in after.attachments.items():
+        if file.entry is not None and after.entries[file.entry].internal:
+            assert file.internal, f"file {id_} follows its entry"
+    public = (recorded.event, before) if not recorded.event.is_internal else None
+    shown = after.public_version - (before.public_version if before else 0)
+    assert shown == (1 if public else 0)
+    if before is None:
+        return
+    assert (after.public_modified_at == recorded.at) or not public
+    assert public or after.public_modified_at == before.public_modified_at
+    for id_, entry in before.entries.items():
+        assert after.entries[id_].internal >= entry.internal, "an entry stays internal"
+    for id_, file in before.attachments.items():
+        assert after.attachments[id_].internal >= file.internal, "a file stays internal"
+    if public:
+        _names_nothing_internal(recorded.event, after)
+
+
+def _names_nothing_internal(event: e.Event, case: Case) -> None:
+    for field in ("entry", "post"):
+        named = getattr(event, field, None)
+        assert named not in case.entries or not case.entries[named].internal
+    file = getattr(event, "attachment", None)
+    assert file not in case.attachments or not case.attachments[file].internal
+    if isinstance(event, e.Redacted):
+        assert not case.internal_versions & set(event.versions)
+
+
+def _ended(before: Case, recorded: Recorded, after: Case, *, here: bool) -> None:
+    """Closed and merged cases change only as they may, and a window never moves."""
+    event = recorded.event
+    if recorded.command and recorded.command.name == "Forget":
+        assert after.life == before.life
+        return  # it writes anew, without a person, what stood there
+    if before.merge and here:
+        assert isinstance(event, ON_A_MERGED_CASE)
+    if not before.is_open and isinstance(event, e.Posted | e.AttachmentAdded):
+        assert event.is_internal
+    if before.merge and not here:
+        assert isinstance(event, e.Linked | e.Unlinked)
+        assert after.life == before.life
+    if before.life.closed:
+        assert isinstance(event, ON_A_CLOSED_CASE)
+        if not isinstance(event, e.Reopened):
+            assert after.life.closed == before.life.closed, "`until` never changes"
+    if isinstance(event, e.Closed):
+        assert after.life.closed is not None
+        assert after.life.closed.window == event.window
+        assert recorded.at < event.window.until
+    if isinstance(event, e.Reopened):
+        assert before.life.closed is not None
+        assert recorded.at < before.life.closed.window.until
+
+
+def of_all_cases(cases: Mapping[UUID, Case]) -> None:
+    """A merged case has one target of its account, and no way leads back; numbers are unique."""
+    assert len({case.number for case in cases.values()}) == len(cases)
+    for case in cases.values():
+        seen, at = {case.id}, case
+        while at.merge is not None:
+            target = cases[at.merge.into]
+            assert target.account == case.account
+            assert target.id not in seen, "no cycle"
+            seen.add(target.id)
+            at = target
+    ids = [pair for case in cases.values() for pair in case.details.external_ids.items()]
+    assert len(set(ids)) == len(ids), "an external id stands for one case"
