@@ -76,5 +76,5 @@ def _encode(frame: Frame) -> list[Any]:
     if "\0" in text:
         return [stream, version, topic, b64encode(state).decode(), wrapped, True]
     if destroys:
-        return [stream, version, topic, text, wrapped, None, destroys]
+        return [stream, version, topic, text, wrapped, None, [list(which) for which in destroys]]
     return [stream, version, topic, text, wrapped]

@@ -140,7 +140,7 @@ NOTE: Final = SaysPlainly(event="note")
 class ForeignMapping(Value):
     """How a foreign system's rows are read, and what they say."""
 
-    source: Key
+    source: Annotated[Key, Field(max_length=60)]
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
     columns: Columns
     time_format: str | None = None
