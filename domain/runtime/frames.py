@@ -51,7 +51,10 @@ def encode(command_id: UUID, frames: Sequence[Frame]) -> bytes:
         TypeError: a text is no Unicode.
     """
     assert frames, "a command that changed nothing is remembered by encode_unchanged"
-    return orjson.dumps([command_id, [_encode(frame) for frame in frames]])
+    item: list[Any] = [command_id, [_encode(frame) for frame in frames]]
+    if destroyed := [(f.stream, f.version, *which) for f in frames for which in f.destroys]:
+        item.append(destroyed)
+    return orjson.dumps(item)
 
 
 def encode_unchanged(command_id: UUID, digest: str, stream: UUID, version: int) -> bytes:
@@ -64,7 +67,7 @@ def encode_batch(items: Sequence[bytes]) -> bytes:
 
 
 def _encode(frame: Frame) -> list[Any]:
-    stream, version, topic, state, keys, destroys = frame
+    stream, version, topic, state, keys, _ = frame
     if len(state) > MOST_STATE_BYTES:
         raise StateTooLarge(topic, len(state))
     wrapped = {slot: b64encode(key).decode() for slot, key in keys.items()} if keys else None
@@ -75,6 +78,4 @@ def _encode(frame: Frame) -> list[Any]:
     # Ours is JSON. The library's own events may be anything, and no text of PostgreSQL has a zero.
     if "\0" in text:
         return [stream, version, topic, b64encode(state).decode(), wrapped, True]
-    if destroys:
-        return [stream, version, topic, text, wrapped, None, [list(which) for which in destroys]]
     return [stream, version, topic, text, wrapped]

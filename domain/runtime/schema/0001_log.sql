@@ -80,12 +80,12 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON log.unchanged
 
 -- One call writes one flush: in commit order, without a gap.
 --
--- batch: [item, …]; an item is one command: [command id, [event, …]]
+-- batch: [item, …]; an item is one command: [command id, [event, …]] or [command id, [event, …], [destruction, …]]
 -- event: [stream, version, topic, state, {slot: wrapped key in base64} or null]        the state is text
 --        [stream, version, topic, state in base64, {…} or null, true]                  the state is any bytes
---        [stream, version, topic, state, {…} or null, null, [[version, slot, as], …]]  destroys keys of its stream
---            that are older than itself; a version or slot that is null means all of them; as: redacted or erased
 --        [stream, version, null, digest]             no event: the command changed nothing at that version
+-- destruction: [stream, version, older version or null, slot or null, redacted or erased]   the event of that stream
+--     and version, one of its item's, destroys keys of its stream that are older than itself; null: all of them
 --
 -- One row comes back per item, in the batch's order, and the position of the command's first event; its
 -- events take neighbouring positions:
@@ -103,8 +103,9 @@ SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    head  bigint;
-    stamp timestamptz;
+    head        bigint;
+    stamp       timestamptz;
+    destruction record;
 BEGIN
     -- Held until the commit, so that positions are given in commit order. What follows reads after it was granted.
     PERFORM pg_advisory_xact_lock(4716);
@@ -115,7 +116,7 @@ BEGIN
     RETURN QUERY
     WITH event AS (
         SELECT i.ord, e.n, (i.item->>0)::uuid AS command, (e.v->>0)::uuid AS stream, (e.v->>1)::integer AS version,
-               e.v->>2 AS topic, e.v->>3 AS state, e.v->4 AS keys, e.v->5 AS any_bytes, e.v->6 AS destroys
+               e.v->>2 AS topic, e.v->>3 AS state, e.v->4 AS keys, e.v->5 AS any_bytes
           FROM jsonb_array_elements(batch) WITH ORDINALITY AS i(item, ord),
                jsonb_array_elements(i.item->1) WITH ORDINALITY AS e(v, n)
     ), looked_up AS (
@@ -145,19 +146,13 @@ BEGIN
     ), events AS (
         INSERT INTO log.events (notification_id, originator_id, originator_version, topic, state, recorded_at, command_id)
         SELECT p.place, p.stream, p.version, p.topic,
-               CASE WHEN p.any_bytes IS DISTINCT FROM 'true' THEN convert_to(p.state, 'UTF8') ELSE decode(p.state, 'base64') END,
+               CASE WHEN p.any_bytes IS NULL THEN convert_to(p.state, 'UTF8') ELSE decode(p.state, 'base64') END,
                stamp, CASE WHEN p.n = 1 THEN p.command END
           FROM placed p WHERE p.accepted AND p.topic IS NOT NULL
     ), keys AS (
         INSERT INTO log.keys (stream, version, slot, wrapped)
         SELECT p.stream, p.version, k.key, decode(k.value, 'base64')
           FROM placed p, jsonb_each_text(nullif(p.keys, 'null')) k WHERE p.accepted
-    ), destroyed AS (
-        UPDATE log.keys k SET wrapped = NULL, destroyed_as = d.which->>2, destroyed_at = stamp
-          FROM placed p, jsonb_array_elements(p.destroys) d(which)
-         WHERE p.accepted AND k.stream = p.stream AND k.version < p.version AND k.wrapped IS NOT NULL
-           AND k.version = coalesce((d.which->>0)::integer, k.version)
-           AND k.slot = coalesce(d.which->>1, k.slot)
     ), remembered AS (
         INSERT INTO log.unchanged (command_id, digest, stream, version, position, at)
         SELECT p.command, p.state, p.stream, p.version, head, stamp
@@ -169,6 +164,20 @@ BEGIN
                 ELSE 'appended' END,
            CASE WHEN p.accepted THEN CASE WHEN p.topic IS NULL THEN head ELSE p.place END ELSE p.repeats END
       FROM placed p WHERE p.n = 1 ORDER BY p.ord;
+    -- Apart from the rest, where a join with the keys would read all of them, by a plan made while they were few.
+    IF jsonb_path_exists(batch, '$[*][2]') THEN
+        FOR destruction IN
+            SELECT (d.v->>0)::uuid AS stream, (d.v->>1)::integer AS version, (d.v->>2)::integer AS older, d.v->>3 AS slot, d.v->>4 AS reason
+              FROM jsonb_array_elements(batch) AS i(item), jsonb_array_elements(i.item->2) AS d(v)
+        LOOP
+            UPDATE log.keys k SET wrapped = NULL, destroyed_as = destruction.reason, destroyed_at = stamp
+             WHERE k.stream = destruction.stream AND k.version < destruction.version AND k.wrapped IS NOT NULL
+               AND (destruction.older IS NULL OR k.version = destruction.older)
+               AND (destruction.slot IS NULL OR k.slot = destruction.slot)
+               AND head < (SELECT e.notification_id FROM log.events e  -- written by this very call
+                            WHERE e.originator_id = destruction.stream AND e.originator_version = destruction.version);
+        END LOOP;
+    END IF;
     IF EXISTS (SELECT FROM log.events e WHERE e.notification_id > head) THEN
         NOTIFY events;
     END IF;

@@ -9,6 +9,7 @@ from psycopg import errors
 
 from domain.runtime.frames import (
     MOST_STATE_BYTES,
+    Destruction,
     Frame,
     StateTooLarge,
     encode,
@@ -300,14 +301,58 @@ def test_case_numbers_end_and_never_begin_anew(database: Database) -> None:
             connection.execute("SELECT nextval('log.case_numbers')")
 
 
-def test_a_session_that_began_with_an_empty_log_never_scans_it(database: Database) -> None:
-    scans = "SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE schemaname = 'log'"
-    [(before,)] = rows(database, scans)
+def test_the_price_of_a_call_does_not_grow_with_the_log(database: Database) -> None:
+    """A plan made while the log was tiny stays with the session: it must be the right one."""
+    scanned = "SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE schemaname = 'log'"
+    read = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE schemaname = 'log'"
+    [(scans,)] = rows(database, scanned)
+    streams = [uuid4() for _ in range(20)]
     with service(database) as connection:
-        for _ in range(10):
-            append(connection, *(encode(uuid4(), [a_frame()]) for _ in range(10)))
+        for version in range(1, 11):
+            frames = [a_frame(stream, version, keys={"text": b"k"}) for stream in streams]
+            append(connection, *(encode(uuid4(), [frame]) for frame in frames))
         connection.execute("SELECT pg_stat_force_next_flush()")
-    assert rows(database, scans) == [(before,)]
+    assert rows(database, scanned) == [(scans,)]
+    # Of each stream its last event, and twice a call the log's.
+    assert rows(database, read)[0][0] <= 9 * 20 + 2 * 10
+
+
+def test_a_destruction_leaves_nothing_of_the_keys_but_when_and_why(database: Database) -> None:
+    stream, other = uuid4(), uuid4()
+    keys = {"text": b"t", "personal": b"p"}
+    with service(database) as connection:
+        for owner in (stream, other):
+            append(connection, encode(uuid4(), [a_frame(owner, n, keys=keys) for n in (1, 2, 3)]))
+        redacts = a_frame(stream, 4, keys=keys)._replace(
+            destroys=[Destruction(2, "text", "redacted")]
+        )
+        append(connection, encode(uuid4(), [redacts]))
+        gone = "SELECT stream, version, slot, destroyed_as FROM log.keys WHERE wrapped IS NULL"
+        assert rows(database, gone) == [(stream, 2, "text", "redacted")]
+        erases = a_frame(stream, 5, keys=keys)._replace(
+            destroys=[Destruction(None, None, "erased")]
+        )
+        append(connection, encode(uuid4(), [erases]))
+    assert set(rows(database, gone)) == {
+        (stream, version, slot, "redacted" if (version, slot) == (2, "text") else "erased")
+        for version in (1, 2, 3, 4)
+        for slot in keys
+    }
+    assert rows(database, "SELECT count(wrapped), count(destroyed_at) FROM log.keys") == [(8, 8)]
+
+
+def test_a_destruction_whose_event_is_not_written_destroys_nothing(database: Database) -> None:
+    stream, command = uuid4(), uuid4()
+    erases = [Destruction(None, None, "erased")]
+    with service(database) as connection:
+        append(connection, encode(command, [a_frame(stream, 1, keys={"text": b"k"})]))
+        for item in (
+            encode(uuid4(), [a_frame(stream, 3)._replace(destroys=erases)]),
+            encode(uuid4(), [a_frame(stream, 1)._replace(destroys=erases)]),
+            encode(command, [a_frame(stream, 2)._replace(destroys=erases)]),
+        ):
+            assert append(connection, item)[0][0] in ("conflict", "repeated")
+    assert rows(database, "SELECT wrapped FROM log.keys") == [(b"k",)]
 
 
 def test_a_frame_is_encoded_as_log_append_documents_it() -> None:
