@@ -77,7 +77,7 @@ class Pipeline:
         self._write()
         return await call
 
-    def close(self, error: Error | None = None) -> None:
+    def close(self, because: Exception | None = None) -> None:
         """Whoever still waits for an answer is told that the connection is lost."""
         if not self.closed:
             self._loop.remove_reader(self._socket)
@@ -85,20 +85,25 @@ class Pipeline:
             self._libpq.finish()
         for call in self._calls:
             if not call.done():
-                call.set_exception(error or OperationalError("the connection was closed"))
+                lost = OperationalError("the connection is lost")
+                lost.__cause__ = because
+                call.set_exception(lost)
         self._calls.clear()
 
     def _write(self) -> None:
-        if self._libpq.flush():  # the socket is full: the rest when it has room again
-            self._loop.add_writer(self._socket, self._write)
-        else:
-            self._loop.remove_writer(self._socket)
+        try:
+            if self._libpq.flush():  # the socket is full: the rest when it has room again
+                self._loop.add_writer(self._socket, self._write)
+            else:
+                self._loop.remove_writer(self._socket)
+        except Error as error:
+            self.close(error)
 
     def _read(self) -> None:
         try:
             self._libpq.consume_input()
             self._take_results()
-        except Error as error:
+        except Exception as error:  # noqa: BLE001 - lost or a defect: nobody may wait for ever
             self.close(error)
 
     def _take_results(self) -> None:

@@ -4,30 +4,40 @@ import asyncio
 import os
 import subprocess
 import tempfile
-from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from time import monotonic
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
-import orjson
 import psycopg
 import uvloop
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg.rows import TupleRow
 
 from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
+from domain.events import Posted
+from domain.recorded import CommandRef, Recorded
 from domain.runtime.appending import AppendQueue
+from domain.runtime.codec import Codec
 from domain.runtime.frames import Frame
+from domain.runtime.keys import KEY_BYTES, Keyring
+from domain.values import Actor, Role
 from tests.bench.measuring import Figure, durable_postgres, medians
 
 ROUNDS = 5
 SECONDS = 3.0
 THREADS = 16
-TEXT = b"The cooling of rack 14 has failed again and two nodes went down. " * 5
-MASTER = AESGCM(AESGCM.generate_key(256))
+TEXT = "The cooling of rack 14 has failed again and two nodes went down. " * 5
+POSTED = Posted(entry=uuid4(), text=TEXT)
+ANNA = Actor(id=uuid4(), role=Role.AGENT)
+AT = datetime(2026, 11, 24, 10, tzinfo=UTC)
+DIGEST = "d" * 64
+DOCUMENTS = {"catalogue": 3}
+CODEC = Codec(Keyring(os.urandom(KEY_BYTES)))
 
 PLAIN_TABLE = """
 CREATE SEQUENCE public.plain_positions;
@@ -75,38 +85,13 @@ def measure() -> list[Figure]:
     ]
 
 
-def encrypted(stream: UUID) -> Frame:
-    """A posted entry as the codec makes it.
-
-    The stand-in for domain.runtime.codec: one new key, wrapped, and one text under it.
-    """
-    key, bound_to = AESGCM.generate_key(256), stream.bytes
-    nonce, other = os.urandom(12), os.urandom(12)
-    text = nonce + AESGCM(key).encrypt(nonce, TEXT, bound_to)
-    return Frame(
-        stream, 1, "case.posted", state_of(text), {"text": other + MASTER.encrypt(other, key, b"")}
-    )
+def encrypted(stream: UUID, command: UUID) -> Frame:
+    """A posted entry, its text under a new key: by the service's own codec."""
+    ref = CommandRef(command, "Post", DIGEST, of=1)
+    return CODEC.encode(Recorded(POSTED, stream, 1, AT, ANNA, ref, documents=DOCUMENTS))
 
 
-def state_of(text: bytes) -> bytes:
-    return orjson.dumps(
-        {
-            "at": "2026-11-24T10:00:00.000000Z",
-            "build": "0.1.0",
-            "by": {"person": "7d7f0d0c-3a37-4b43-9a0b-0f2d6e8f6a01", "role": "agent"},
-            "cause": None,
-            "command": {"digest": "d" * 43, "id": str(uuid4()), "name": "Post", "of": 1},
-            "data": {"entry": "2", "internal": False, "text": b64encode(text).decode()},
-            "documents": {"catalogue": 3, "person": 2},
-            "stream": "0b8f2b5e-8a64-4d6e-a2b1-5f2d1c3b4a59",
-            "type": "case.posted",
-            "v": 1,
-            "version": 1,
-        }
-    )
-
-
-STATE = state_of(os.urandom(12 + len(TEXT) + 16))
+STATE = encrypted(uuid4(), uuid4()).state
 
 
 def queue(url: str, writers: int) -> float:
@@ -117,24 +102,29 @@ async def _queue(url: str, writers: int) -> float:
     async def write(log: AppendQueue, until: float) -> int:
         count = 0
         while monotonic() < until:
-            answer = await log.append([encrypted(uuid4())], uuid4())
+            command = uuid4()
+            answer = await log.append([encrypted(uuid4(), command)], command)
             assert answer.outcome == "appended"
             count += 1
         return count
 
     async with AppendQueue(url) as log:
-        await log.append([encrypted(uuid4())], uuid4())  # connected
+        await log.append([encrypted(uuid4(), uuid4())], uuid4())  # connected
         start = monotonic()
         counts = await asyncio.gather(*(write(log, start + SECONDS) for _ in range(writers)))
         return sum(counts) / (monotonic() - start)
 
 
 def plain_inserts(url: str) -> float:
-    def connect() -> Callable[[], object]:
-        connection = psycopg.connect(url, autocommit=True, prepare_threshold=0)
+    def insert_by(connection: psycopg.Connection[TupleRow]) -> Callable[[], object]:
         return lambda: connection.execute(PLAIN_INSERT, (uuid4(), STATE, uuid4()))
 
-    return _threads([connect() for _ in range(THREADS)])
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(psycopg.connect(url, autocommit=True, prepare_threshold=0))
+            for _ in range(THREADS)
+        ]
+        return _threads([insert_by(connection) for connection in connections])
 
 
 def library(server: EmbeddedPostgres) -> float:

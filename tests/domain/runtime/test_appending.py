@@ -18,7 +18,7 @@ from domain.runtime.appending import (
 )
 from domain.runtime.frames import MOST_STATE_BYTES, Frame, StateTooLarge
 from tests.conftest import Database
-from tests.domain.runtime.appended import a_frame, positions, run
+from tests.domain.runtime.appended import a_frame, positions, rows, run
 
 NOWHERE = "postgresql://nobody@/nothing?host=/nowhere"
 NOT_WAITING = timedelta(seconds=0)
@@ -179,6 +179,17 @@ def test_more_than_a_flush_goes_out_in_several(database: Database) -> None:
     found = [answer.first_position for answer in run(main())]
     assert sorted(filter(None, found)) == positions(database)
     assert len(found) == 3 * MOST_ITEMS + 1
+
+
+def test_a_flush_larger_than_any_socket_buffer_arrives_whole(database: Database) -> None:
+    async def main() -> list[Answer]:
+        async with AppendQueue(database.url) as queue:
+            large = [a_frame(state=b"%03d" % n + b"x" * 200_000) for n in range(60)]
+            return await asyncio.gather(*(queue.append([frame], uuid4()) for frame in large))
+
+    assert {answer.outcome for answer in run(main())} == {"appended"}
+    found = rows(database, "SELECT substr(state, 1, 3), length(state) FROM log.events ORDER BY 1")
+    assert found == [(b"%03d" % n, 200_003) for n in range(60)]
 
 
 def test_a_full_queue_refuses_at_once(database: Database) -> None:
