@@ -107,6 +107,10 @@ DECLARE
     stamp       timestamptz;
     destruction record;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE invalid_transaction_state USING MESSAGE = 'log.append needs READ COMMITTED: it must see what was '
+            'committed while it waited for the lock';
+    END IF;
     -- Held until the commit, so that positions are given in commit order. What follows reads after it was granted.
     PERFORM pg_advisory_xact_lock(4716);
     SELECT e.notification_id, greatest(clock_timestamp(), e.recorded_at) INTO head, stamp

@@ -218,6 +218,13 @@ def test_recorded_at_never_runs_backwards_though_the_clock_does(database: Databa
     ]
 
 
+def test_a_snapshot_from_before_the_lock_is_refused(database: Database) -> None:
+    with service(database) as connection:
+        connection.execute("SET default_transaction_isolation = 'repeatable read'")
+        with pytest.raises(errors.InvalidTransactionState, match="READ COMMITTED"):
+            append(connection, encode(uuid4(), [a_frame()]))
+
+
 def test_listeners_are_told_once_a_call_and_only_of_something_new(database: Database) -> None:
     stream = uuid4()
     with service(database) as listener, service(database) as connection:

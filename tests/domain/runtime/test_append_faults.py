@@ -21,13 +21,13 @@ def test_an_answer_that_got_lost_is_asked_for_again(database: Database) -> None:
         async with losing_proxy(database.url) as proxy, AppendQueue(proxy.url) as queue:
             await queue.append([a_frame()], uuid4())
             proxy.every = 5
-            answers = [await queue.append([a_frame()], uuid4()) for _ in range(60)]
-            assert proxy.lost > 5
+            answers = [await queue.append([a_frame()], uuid4()) for _ in range(40)]
+            assert proxy.lost > 3
             return answers
 
     answers = run(main())
-    assert [answer.first_position for answer in answers] == list(range(2, 62))
-    assert positions(database) == list(range(1, 62))
+    assert [answer.first_position for answer in answers] == list(range(2, 42))
+    assert positions(database) == list(range(1, 42))
     assert Answer("appended", 2) in answers
     # One's own first try, found again: only after a resend can `repeated` mean that.
     assert any(answer.outcome == "repeated" and answer.resent for answer in answers)
@@ -40,15 +40,15 @@ def test_two_flushes_lost_together_are_both_found_again(database: Database) -> N
             await queue.append([a_frame()], uuid4())
             proxy.every = 4
             answers: list[Answer] = []
-            for _ in range(20):
+            for _ in range(10):
                 many = (queue.append([a_frame(), a_frame()], uuid4()) for _ in range(64))
                 answers += await asyncio.gather(*many)
             return answers
 
     answers = run(main())
     first = sorted(answer.first_position or 0 for answer in answers)
-    assert first == list(range(2, 2 + 2 * 20 * 64, 2))
-    assert positions(database) == list(range(1, 2 + 2 * 20 * 64))
+    assert first == list(range(2, 2 + 2 * 10 * 64, 2))
+    assert positions(database) == list(range(1, 2 + 2 * 10 * 64))
     assert any(answer.resent for answer in answers)
 
 
