@@ -62,6 +62,28 @@ def test_of_two_commands_on_one_version_one_is_appended(database: Database) -> N
     assert sorted(answer.outcome for answer in run(main())) == ["appended", "conflict"]
 
 
+@pytest.mark.parametrize("shared", ["stream", "command"])
+def test_a_stream_and_a_command_stand_once_in_a_flush(database: Database, shared: str) -> None:
+    """Else the database would refuse the flush, and halving it would cost everybody time."""
+
+    async def main() -> list[Answer]:
+        frame, command = a_frame(), uuid4()
+        twice = (frame, uuid4()) if shared == "stream" else (a_frame(), command)
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            async with AppendQueue(database.url) as queue:
+                owner.execute("SELECT pg_advisory_lock(4716)")  # nothing is written meanwhile
+                given = [(frame, command), twice, (a_frame(), uuid4())]
+                tasks = [asyncio.create_task(queue.append([f], id_)) for f, id_ in given]
+                await asyncio.sleep(0.1)
+                assert (queue._in_the_air, queue.waiting) == (2, 1)
+                owner.execute("SELECT pg_advisory_unlock(4716)")
+                return await asyncio.gather(*tasks)
+
+    one, two, other = run(main())
+    assert (one, other) == (Answer("appended", 1), Answer("appended", 2))
+    assert two.outcome == ("conflict" if shared == "stream" else "repeated")
+
+
 def test_a_command_given_twice_at_once_is_written_once(database: Database) -> None:
     async def main() -> list[Answer]:
         command, frames = uuid4(), [a_frame()]
