@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel
 
-from api.deps import Services
+from api.deps import Asking
 from domain.case import Case
 from domain.configuration import Account, Person
 from domain.events import desk_fields
@@ -125,30 +126,32 @@ class Document(BaseModel):
     document: dict[str, Any]
 
 
-async def answer(outcome: Outcome, by: Actor, given: Services) -> Answer:
-    """What the caller of a command is told."""
+async def answer(outcome: Outcome, by: Asking) -> bytes:
+    """What the caller of a command is told: an `Answer`, as JSON without a model in between."""
     case = outcome.case
-    allowed = await given.store.allowed(case, by)
-    return Answer(
-        id=case.id,
-        number=case.number,
-        version=case.version_for(by),
-        position=outcome.position,
-        status=case.status,
-        badges=list(case.badges),
-        allowed={command.path(): why and str(why) for command, why in allowed.items()},
+    allowed = await by.given.store.allowed(outcome, by.by)
+    return orjson.dumps(
+        {
+            "id": case.id,
+            "number": case.number,
+            "version": case.version_for(by.by),
+            "position": outcome.position,
+            "status": case.status,
+            "badges": case.badges,
+            "allowed": {command.path(): why and why.said for command, why in allowed.items()},
+        }
     )
 
 
-async def summary(row: CaseRow, by: Actor, given: Services) -> Summary:
+async def summary(row: CaseRow, by: Asking) -> Summary:
     """A row of the list as this viewer is shown it."""
-    return Summary(**await _shown(row, by, given))
+    return Summary(**await _shown(row, by))
 
 
-async def detail(row: CaseRow, by: Actor, given: Services) -> Detail:
+async def detail(row: CaseRow, by: Asking) -> Detail:
     """The head of a case as this viewer is shown it."""
     people = [row.submitter, row.assignee, _uuid(row.escalated_by)]
-    found = await given.documents.all(person for person in people if person)
+    found = await by.given.documents.all(person for person in people if person)
 
     def name(person: UUID | str | None) -> Somebody | None:
         return _somebody(person, found) if person else None
@@ -160,15 +163,15 @@ async def detail(row: CaseRow, by: Actor, given: Services) -> Detail:
         "assignee": name(row.assignee),
         "escalated_by": name(_uuid(row.escalated_by) or row.escalated_by),
         "pending_recipients": row.pending,
-        "tags": None if by.is_customer else row.tags,
+        "tags": None if by.by.is_customer else row.tags,
     }
-    return Detail(**{**shown, **await _shown(row, by, given)})
+    return Detail(**{**shown, **await _shown(row, by)})
 
 
-async def _shown(row: CaseRow, by: Actor, given: Services) -> dict[str, Any]:
-    found = await given.documents.all([row.account, row.contact])
+async def _shown(row: CaseRow, by: Asking) -> dict[str, Any]:
+    found = await by.given.documents.all([row.account, row.contact])
     account = found.get(row.account)
-    publicly = by.is_customer
+    publicly = by.by.is_customer
     return {
         "id": row.id,
         "number": row.number,

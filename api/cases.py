@@ -8,13 +8,12 @@ from fastapi import APIRouter, Query, Response
 
 from api.bodies import Answer, Detail, Happened, Listed, answer, detail, happened, summary
 from api.cursors import read_cursor, write_cursor
-from api.deps import AtLeast, By, Given, IfMatch, Key, Services, Why
+from api.deps import READING, SECURITY, WRITING, Asking, By, Services
 from domain.commands import CaseCommand, Command, Create, Erase, Forget
 from domain.errors import CaseUnknown
 from domain.fold import case_of
 from domain.permitted import sees
-from domain.runtime.store import Outcome
-from domain.values import Actor, Severity, Status
+from domain.values import Severity, Status
 from projections import access, cases
 from projections.cases import Filter
 
@@ -27,31 +26,15 @@ ON_A_CASE: Final[tuple[type[Command], ...]] = tuple(
 )
 
 
-@router.post("", status_code=201)
-async def create(
-    command: Create, given: Given, by: By, cause: Why, response: Response, key: Key = None
-) -> Answer:
+@router.post("", status_code=201, response_model=Answer, openapi_extra=WRITING)
+async def create(command: Create, by: By) -> Response:
     """Raise a case. Account and contact are preset to one's own."""
-    outcome = await given.store.handle(None, command, by=by, cause=cause, key=key)
-    response.headers["Location"] = f"{router.prefix}/{outcome.case.id}"
-    return await _answered(given, outcome, by, response)
+    return await _carried_out(None, command, by, status=201)
 
 
-def _route(kind: type[Command]) -> Callable[..., Awaitable[Answer]]:
-    async def carry_out(
-        case: str,
-        command: Command,
-        given: Given,
-        by: By,
-        cause: Why,
-        response: Response,
-        key: Key = None,
-        expecting: IfMatch = None,
-    ) -> Answer:
-        outcome = await given.store.handle(
-            _id(given, case), command, by=by, cause=cause, key=key, expecting=expecting
-        )
-        return await _answered(given, outcome, by, response)
+def _route(kind: type[Command]) -> Callable[..., Awaitable[Response]]:
+    async def carry_out(case: str, command: Command, by: By) -> Response:
+        return await _carried_out(_id(by.given, case), command, by)
 
     carry_out.__doc__ = kind.__doc__
     carry_out.__name__ = kind.verb().replace(" ", "_")
@@ -60,29 +43,28 @@ def _route(kind: type[Command]) -> Callable[..., Awaitable[Answer]]:
 
 
 for _command in ON_A_CASE:
-    router.post(f"/{{case}}/{_command.path()}")(_route(_command))
+    router.post(f"/{{case}}/{_command.path()}", response_model=Answer, openapi_extra=WRITING)(
+        _route(_command)
+    )
 
 
-@router.get("")
+@router.get("", openapi_extra=READING)
 async def listed(
-    given: Given,
     by: By,
     status: Literal["open", "all"] | Status = "open",
     application: Annotated[str | None, Query(max_length=63)] = None,
     severity: Severity | None = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
-    at_least: AtLeast = None,
 ) -> Listed:
     """The cases that one sees, the last changed first, 25 a page."""
-    await _reached(given, at_least)
-    wanted, seen = Filter(status, application, severity), access.visible_to(by)
+    await _reached(by)
+    publicly = by.by.is_customer
+    wanted, seen = Filter(status, application, severity), access.visible_to(by.by)
     after = read_cursor(cursor) if cursor else None
-    async with given.reads.connection() as conn:
-        rows = await cases.listed(
-            conn, wanted, seen, publicly=by.is_customer, after=after, most=PAGE + 1
-        )
-        total, exact = await cases.counted(conn, wanted, seen, exactly=by.is_customer)
-    shown = [await summary(row, by, given) for row in rows[:PAGE]]
+    async with by.given.reads.connection() as conn:
+        rows = await cases.listed(conn, wanted, seen, publicly=publicly, after=after, most=PAGE + 1)
+        total, exact = await cases.counted(conn, wanted, seen, exactly=publicly)
+    shown = [await summary(row, by) for row in rows[:PAGE]]
     last = shown[-1] if len(rows) > PAGE else None
     return Listed(
         cases=shown,
@@ -92,29 +74,27 @@ async def listed(
     )
 
 
-@router.get("/{case}")
-async def one(
-    case: str, given: Given, by: By, response: Response, at_least: AtLeast = None
-) -> Detail:
+@router.get("/{case}", openapi_extra=READING)
+async def one(case: str, by: By, response: Response) -> Detail:
     """A case as it is now."""
-    await _reached(given, at_least)
-    async with given.reads.connection() as conn:
-        row = await cases.one(conn, _id(given, case), access.visible_to(by))
+    await _reached(by)
+    async with by.given.reads.connection() as conn:
+        row = await cases.one(conn, _id(by.given, case), access.visible_to(by.by))
     if row is None:
         raise CaseUnknown
-    found = await detail(row, by, given)
+    found = await detail(row, by)
     response.headers["ETag"] = f'"{found.version}"'
     return found
 
 
-@router.get("/{case}/events")
-async def events(case: str, given: Given, by: By) -> list[Happened]:
+@router.get("/{case}/events", openapi_extra=SECURITY)
+async def events(case: str, by: By) -> list[Happened]:
     """The history of a case, in order; what a viewer may not see is there as withheld."""
-    history = await given.store.history(_id(given, case))
+    history = await by.given.store.history(_id(by.given, case))
     found = case_of(history)
-    if found is None or not sees(found, by.person, by):
+    if found is None or not sees(found, by.by.person, by.by):
         raise CaseUnknown
-    return [happened(recorded, found, by) for recorded in history]
+    return [happened(recorded, found, by.by) for recorded in history]
 
 
 def _id(given: Services, case: str) -> UUID:
@@ -124,15 +104,22 @@ def _id(given: Services, case: str) -> UUID:
         raise CaseUnknown from None
 
 
-async def _reached(given: Services, at_least: int | None) -> None:
-    if at_least is not None:
-        await given.positions.wait(at_least, (access.NAME, cases.NAME))
+async def _reached(by: Asking) -> None:
+    if by.at_least is not None:
+        await by.given.positions.wait(by.at_least, (access.NAME, cases.NAME))
 
 
-async def _answered(given: Services, outcome: Outcome, by: Actor, response: Response) -> Answer:
-    found = await answer(outcome, by, given)
-    response.headers["ETag"] = f'"{found.version}"'
-    response.headers["Position"] = str(found.position)
+async def _carried_out(
+    case: UUID | None, command: Command, by: Asking, status: int = 200
+) -> Response:
+    outcome = await by.given.store.handle(
+        case, command, by=by.by, cause=by.cause, key=by.key, expecting=by.expecting
+    )
+    found = outcome.case
+    headers = {"ETag": f'"{found.version_for(by.by)}"', "Position": str(outcome.position)}
+    if case is None:
+        headers["Location"] = f"{router.prefix}/{found.id}"
     if outcome.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return found
+        headers["Idempotent-Replayed"] = "true"
+    body = await answer(outcome, by)
+    return Response(body, status, headers, "application/json")

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from api.auth import TokenRefused
 from api.cursors import CursorNotOurs
+from api.deps import HeaderRefused
 from domain import errors as no
 from domain.runtime.appending import (
     CommandRefused,
@@ -43,6 +44,7 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     no.NotPermitted: HTTPStatus.CONFLICT,
     no.Refusal: HTTPStatus.UNPROCESSABLE_ENTITY,
     CursorNotOurs: HTTPStatus.BAD_REQUEST,
+    HeaderRefused: HTTPStatus.BAD_REQUEST,
     BeyondTheHead: HTTPStatus.BAD_REQUEST,
     NotYetThere: HTTPStatus.SERVICE_UNAVAILABLE,
     StateTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -4,6 +4,7 @@ In a partial command (`ChangeDetails`) a field that is left out stays as it is, 
 """
 
 import re
+from functools import cache
 from typing import Annotated, ClassVar, Final, TypeAlias
 from uuid import UUID
 
@@ -37,11 +38,13 @@ class Command(Value):
     """Something that a person or a program asks for."""
 
     @classmethod
+    @cache
     def verb(cls) -> str:
         """The command in words: 'request close'."""
         return re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).lower()
 
     @classmethod
+    @cache
     def path(cls) -> str:
         """The command in a URL and on the command line: 'request-close'."""
         return cls.verb().replace(" ", "-")

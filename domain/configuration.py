@@ -1,5 +1,6 @@
 """What the desk is set to: documents, each a stream of its own whose events carry all of it."""
 
+from functools import cache
 from typing import Annotated, Final, TypeAlias
 from uuid import UUID, uuid5
 
@@ -45,6 +46,7 @@ class Choice(Value):
 Vocabulary = Annotated[tuple[Choice, ...], Field(max_length=500)]
 
 
+@cache
 def document_stream(kind: str, name: str = "") -> UUID:
     """The stream of a document that is known by a name and not by an id."""
     return uuid5(_NAMESPACE, f"{kind}:{name}" if name else kind)

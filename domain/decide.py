@@ -26,7 +26,8 @@ def decide(
         Refusal: the command is refused; nothing happens.
     """
     if refused := refusal(case, type(command), by, at, terms):
-        raise refused
+        # A new one: that one may be shared, and a raised exception keeps its traceback.
+        raise type(refused)(**refused.details)
     if case is None:
         return handling.create(cast("c.Create", command), by, terms)
     return _decide(Asked(case, by, at, terms), cast("c.CaseCommand", command))

@@ -29,24 +29,34 @@ Refusal
 
 import re
 from datetime import date, datetime
+from functools import cached_property
+from typing import ClassVar
 from uuid import UUID
 
 
 class Refusal(Exception):
     """This cannot be done."""
 
+    rule: ClassVar[str]
+    """The rule's name in words: 'reopen window passed'."""
+    message: ClassVar[str]
+    """The sentence, with the names of its details in braces."""
+
+    def __init_subclass__(cls) -> None:
+        cls.rule = re.sub(r"(?<!^)(?=[A-Z])", " ", cls.__name__).lower()
+        cls.message = " ".join((cls.__doc__ or "").split())
+
     def __init__(self, **details: object) -> None:
         super().__init__(details)
         self.details = details
 
-    @property
-    def rule(self) -> str:
-        """The rule's name in words: 'reopen window passed'."""
-        return re.sub(r"(?<!^)(?=[A-Z])", " ", type(self).__name__).lower()
+    @cached_property
+    def said(self) -> str:
+        """The message with its details."""
+        return str(self)
 
     def __str__(self) -> str:
-        words = {name: _said(value) for name, value in self.details.items()}
-        return " ".join((type(self).__doc__ or "").split()).format(**words)
+        return self.message.format(**{name: _said(of) for name, of in self.details.items()})
 
 
 def _said(value: object) -> str:

@@ -8,6 +8,7 @@ after that.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -243,7 +244,10 @@ def permitted(
     """
     if case is None:
         return {c.Create: refusal(None, c.Create, by, at, terms)}
-    return {command: refusal(case, command, by, at, terms) for command in RULES}
+    if not sees(case, by.person, by):
+        return dict.fromkeys(RULES, no.CaseUnknown())
+    asked = Asked(case, by, at, terms)
+    return {command: _refusal(asked, command) for command in RULES}
 
 
 def refusal(
@@ -254,14 +258,18 @@ def refusal(
         return _refuses_create(command, by)
     if command not in RULES or not sees(case, by.person, by):
         return no.CaseUnknown()
+    return _refusal(Asked(case, by, at, terms), command)
+
+
+def _refusal(asked: Asked, command: type[c.Command]) -> no.NotPermitted | None:
+    case, by = asked.case, asked.by
     who, whens = RULES[command]
     if not who(case, by):
-        return _not_theirs(command, by, who)
+        return _not_theirs(command, by.role, who)
     if case.erased:
         return no.CaseErased()
     if case.merge and command not in WHILE_MERGED:
         return no.CaseMerged(target=case.merge.number)
-    asked = Asked(case, by, at, terms)
     return next((refused for when in whens if (refused := when(asked))), None)
 
 
@@ -273,6 +281,7 @@ def _refuses_create(command: type[c.Command], by: Actor) -> no.NotPermitted | No
     return no.RoleMayNot(role=by.role, command=command.verb())
 
 
-def _not_theirs(command: type[c.Command], by: Actor, who: Who) -> no.NotPermitted:
+@cache
+def _not_theirs(command: type[c.Command], role: Role, who: Who) -> no.NotPermitted:
     kind = no.ContactOnly if who is _contact else no.RoleMayNot
-    return kind(role=by.role, command=command.verb())
+    return kind(role=role, command=command.verb())

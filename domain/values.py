@@ -299,6 +299,7 @@ class Role(StrEnum):
 
 CUSTOMER_ROLES: Final = frozenset({Role.CUSTOMER, Role.CUSTOMER_ADMIN})
 DESK_ROLES: Final = frozenset({Role.AGENT, Role.SUPPORT_ADMIN})
+_OF_AN_ACCOUNT: Final = CUSTOMER_ROLES | {Role.SERVICE}
 
 SystemName = Annotated[
     str, StringConstraints(pattern=r"^(system|operator|import|service):[\w.@-]{1,60}$")
@@ -331,7 +332,7 @@ class Actor(Value):
     @property
     def is_customer(self) -> bool:
         """People and service accounts of an account."""
-        return self.account is not None and self.role in CUSTOMER_ROLES | {Role.SERVICE}
+        return self.account is not None and self.role in _OF_AN_ACCOUNT
 
     @property
     def sees_account(self) -> bool:

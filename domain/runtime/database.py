@@ -122,7 +122,14 @@ def pool(url: str, name: str, *, most: int = 10) -> Pool:
     """
     limits = {"statement_timeout": "15s", "idle_in_transaction_session_timeout": "30s"}
     return AsyncConnectionPool(
-        _conninfo(url, name, **limits), open=False, min_size=2, max_size=most, timeout=5, name=name
+        _conninfo(url, name, **limits),
+        # What a request reads is one statement: no BEGIN and COMMIT around it.
+        kwargs={"autocommit": True},
+        open=False,
+        min_size=2,
+        max_size=most,
+        timeout=5,
+        name=name,
     )
 
 

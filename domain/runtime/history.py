@@ -74,10 +74,10 @@ NUMBERS: Final = "SELECT nextval('log.case_numbers') FROM generate_series(1, %(c
 
 def stored(row: Sequence[Any]) -> Stored:
     """A row of the statements above."""
-    return Stored(*row[:6], _key(*row[6:9]), _key(*row[9:12]))  # type: ignore[call-arg]
+    return Stored(*row[:6], key_of(*row[6:9]), key_of(*row[9:12]))  # type: ignore[call-arg]
 
 
-def _key(wrapped: bytes | None, destroyed_as: str | None, destroyed_at: Any) -> Key:  # noqa: ANN401
+def key_of(wrapped: bytes | None, destroyed_as: str | None, destroyed_at: Any) -> Key:  # noqa: ANN401
     return Destroyed(destroyed_as, destroyed_at) if destroyed_as else wrapped
 
 

@@ -153,6 +153,8 @@ class Lookup:
             return {}, {}
         before = case.details.external_ids if case else {}
         streams = {claim_stream(*pair): pair for pair in {*asked.items(), *before.items()}}
+        if not streams:
+            return {}, {}
         claims: dict[tuple[str, str], UUID | None] = dict.fromkeys(streams.values())
         heads: dict[UUID, int] = {}
         async with self._pool.connection() as conn:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final
 from uuid import UUID, uuid4, uuid5
 from weakref import WeakValueDictionary
@@ -30,7 +31,7 @@ MOST_TRIES: Final = 5
 KEYS: Final = UUID("0b9d6a9e-6a0f-5c1e-8d43-1f5f0c3f8f59")  # the namespace of idempotency keys
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """What a command came to.
 
@@ -41,8 +42,9 @@ class Outcome:
     history: Sequence[Recorded]
     position: int
     replayed: bool = False
+    terms: Terms | None = None
 
-    @property
+    @cached_property
     def case(self) -> Case:
         """The case right after the command."""
         case = case_of(self.history)
@@ -80,6 +82,7 @@ class _Decision:
     events: e.Events
     documents: Mapping[str, int]
     heads: Mapping[UUID, int]
+    terms: Terms | None = None
 
 
 class Store:
@@ -111,11 +114,13 @@ class Store:
         return self.codec.decode_all(stored(row) for row in rows)
 
     async def allowed(
-        self, case: Case, by: Actor
+        self, outcome: Outcome, by: Actor
     ) -> Mapping[type[c.Command], no.NotPermitted | None]:
-        """What this actor may do with the case now, and for the rest why not."""
-        found = await self.lookup.found(case, c.Take(), by, case.id)
-        return permitted(case, by, datetime.now(UTC), found.terms)
+        """What this actor may do after a command, and for the rest why not."""
+        case, terms = outcome.case, outcome.terms
+        if terms is None:
+            terms = (await self.lookup.found(case, c.Take(), by, case.id)).terms
+        return permitted(case, by, datetime.now(UTC), terms)
 
     async def handle(
         self,
@@ -187,7 +192,7 @@ class Store:
         events = decide(case, asked.command, by=by, at=at, terms=found.terms)
         stream = case.id if case else _new_case(found.terms)
         heads = {**found.heads, stream: case.version if case else 0}
-        return _Decision(stream, at, events, found.terms.versions, heads)
+        return _Decision(stream, at, events, found.terms.versions, heads, found.terms)
 
     async def _decide_document(self, history: Sequence[Recorded], asked: _Asked) -> _Decision:
         assert asked.stream is not None, "a document has a stream before it is set"
@@ -228,7 +233,7 @@ class Store:
         self.lookup.documents.forget(decision.stream)
         own = [r for r in recorded if r.stream == decision.stream]
         last = answer.first_position + max(len(recorded), 1) - 1
-        return Outcome([*history, *own], last)
+        return Outcome([*history, *own], last, terms=decision.terms)
 
     def _place(self, decision: _Decision, asked: _Asked) -> list[Recorded]:
         """The events in their streams, each with the next version there."""

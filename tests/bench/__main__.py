@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import append
+from tests.bench import append, http
 from tests.bench.measuring import Figure
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
     "append": append.measure,
+    "http": http.measure,
 }
 RESULTS = Path(".bench/results.json")
 
