@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -79,7 +80,7 @@ class Log:
 
     history: Sequence[Recorded]
 
-    @property
+    @cached_property
     def cases(self) -> dict[str, list[Recorded]]:
         """Each case's history by the foreign id with which it came."""
         streams: defaultdict[UUID, list[Recorded]] = defaultdict(list)
