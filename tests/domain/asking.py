@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from random import Random
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid5
-
-from hypothesis import strategies as st
 
 from domain import commands as c
 from domain.case import Case
@@ -20,10 +19,10 @@ from domain.values import (
     Upload,
 )
 from tests.domain.world import EXTERNAL_IDS, World
-from tests.examples import ANNA, CREATE, DAY, EVERYBODY, HOUR, MOMENT, PEOPLE, TIMEKEEPER, named
+from tests.examples import CREATE, DAY, EVERYBODY, HOUR, MOMENT, PEOPLE, TIMEKEEPER, named
 
 _T = TypeVar("_T")
-Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
+RARELY: Final = 0.15
 NOWHERE: Final = named("nothing")
 WORDS: Final = ("Hello.", "No.", "Which version?")
 ADDRESSES: Final = ("a@acme.com", "b@acme.de", "x@law.com", "g@globex.com")
@@ -43,29 +42,23 @@ FIELDS: Final[Mapping[str, tuple[object, ...]]] = MappingProxyType({
 
 
 class Choose:
-    """Draws the words of one command."""
+    """Chooses the words of one command; the same again for the same chance in the same world."""
 
-    def __init__(self, draw: Draw, world: World, case: Case | None, asking: Actor = ANNA) -> None:
-        self._draw, self.world, self.case, self.asking = draw, world, case, asking
-
-    def by(self, asking: Actor) -> "Choose":
-        """The same, for somebody's command."""
-        return Choose(self._draw, self.world, self.case, asking)
+    def __init__(self, chance: Random, world: World, case: Case | None, asking: Actor) -> None:
+        self._chance, self.world, self.case, self.asking = chance, world, case, asking
 
     def one(self, options: Sequence[_T]) -> _T:
-        chosen: _T = self._draw(st.sampled_from(options))
-        return chosen
+        return self._chance.choice(options)
 
     def rarely(self) -> bool:
-        return self.one((False, False, False, False, True))
+        return self._chance.random() < RARELY
 
     def some(self, options: Sequence[_T], most: int = 2) -> tuple[_T, ...]:
-        chosen: list[_T] = self._draw(st.lists(st.sampled_from(options), max_size=most))
-        return tuple(dict.fromkeys(chosen))
+        return tuple(self._chance.sample(options, self._chance.randint(0, most)))
 
     def there(self, known: Mapping[UUID, object]) -> UUID:
-        """Something of the case, the youngest first; rarely something that is not."""
-        return NOWHERE if not known or self.rarely() else self.one(tuple(known)[::-1])
+        """Something of the case; rarely something that is not."""
+        return NOWHERE if not known or self.rarely() else self.one(tuple(known))
 
     def words(self) -> str:
         return self.one(WORDS)
@@ -74,7 +67,7 @@ class Choose:
         return self.one((*PEOPLE, NOWHERE))
 
     def number(self) -> str:
-        return self.one([case.number for case in self.world.cases[::-1]] + ["99999999"])
+        return self.one([case.number for case in self.world.cases] + ["99999999"])
 
     def files(self, least: int = 0) -> tuple[UUID, ...]:
         """New uploads; rarely one that is somewhere already."""
@@ -188,11 +181,8 @@ HOW: Final[Mapping[type[c.Command], Callable[[Choose], dict[str, Any]]]] = Mappi
 })  # fmt: skip
 
 
-def moments(case: Case | None, now: datetime) -> list[datetime]:
-    """Soon, later, and just before and at every instant at which something ends."""
-    soon = [now, now + HOUR, now + DAY]
-    if case is None:
-        return soon
+def moment(chance: Random, case: Case, now: datetime) -> datetime:
+    """Soon; or just before, or at, an instant at which something ends."""
     life, rating = case.life, case.rating
     ends = [
         life.closed.window.until if life.closed else None,
@@ -201,16 +191,17 @@ def moments(case: Case | None, now: datetime) -> list[datetime]:
         life.awaiting.until if life.awaiting else None,
         rating.first_at + timedelta(days=7) if rating else None,
     ]
-    return soon + [at for end in ends if end for at in (end - MOMENT, end) if at >= now]
+    ahead = [at for end in ends if end for at in (end - MOMENT, end) if at >= now]
+    soon = [now, now + HOUR, now + DAY]
+    return chance.choice(ahead if ahead and chance.random() < RARELY else soon)
 
 
-def who(choose: Choose) -> Actor:
+def who(chance: Random, case: Case | None) -> Actor:
     """Anybody; more often somebody whose case it is."""
-    case = choose.case
-    if case is None or choose.rarely():
-        return choose.one(EVERYBODY)
+    if case is None or chance.random() < RARELY:
+        return chance.choice(EVERYBODY)
     near = [actor for actor in EVERYBODY if actor.account in {None, case.account}]
-    return choose.one([*near, TIMEKEEPER, TIMEKEEPER])
+    return chance.choice([*near, TIMEKEEPER, TIMEKEEPER])
 
 
 def create_for(by: Actor) -> c.Create:

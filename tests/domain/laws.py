@@ -1,14 +1,15 @@
 """What is true of every case whatever is asked: after each step, and of all cases together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
 from domain import events as e
 from domain.case import Case, Life
 from domain.errors import NotPermitted, Refusal
+from domain.fold import fold
 from domain.recorded import Recorded
-from domain.values import Role, Status
+from domain.values import LinkKind, Role, Status
 
 ON_A_MERGED_CASE: Final = (
     e.Unmerged, e.Watched, e.Unwatched, e.Posted, e.AttachmentAdded, e.Redacted, e.Erased,
@@ -22,6 +23,13 @@ NEVER_A_CUSTOMERS: Final = (
     e.Resolved, e.CloseRequestDeclined, e.Merged, e.Unmerged, e.Linked, e.Unlinked,
     e.MadeInternal, e.Redacted, e.Erased,
 )  # fmt: skip
+STATES_WHAT_IS_NOW: Final = (
+    e.Assigned, e.Awaiting, e.SeverityChanged, e.DetailsChanged, e.TagsChanged, e.Watched,
+    e.RecipientsChanged, e.Unwatched, e.Linked, e.Unlinked, e.MadeInternal, e.AttachmentRemoved,
+    e.EntryEdited,
+)  # fmt: skip
+ENTRIES: Final = (e.Posted, e.Commented, e.AttachmentAdded, e.ResolutionRejected)
+CUSTOMERS_WORDS: Final = (*ENTRIES, e.Escalated, e.CloseRequested)
 
 
 def refused_as_permitted_says(told: NotPermitted | None, refusal: Refusal) -> None:
@@ -32,15 +40,20 @@ def refused_as_permitted_says(told: NotPermitted | None, refusal: Refusal) -> No
 
 def of_a_step(before: Case | None, recorded: Recorded, after: Case, *, here: bool) -> None:
     """`here`: the command was one of this case, and not of another that it is tied to."""
-    _who(recorded)
+    _who(before, recorded, here=here)
     _state(after)
     _visibility(before, recorded, after)
     if before is not None:
         _ended(before, recorded, after, here=here)
+        _changed(before, recorded, after)
 
 
-def _who(recorded: Recorded) -> None:
+def _who(before: Case | None, recorded: Recorded, *, here: bool) -> None:
     by, event = recorded.by, recorded.event
+    if before is not None and here and by.is_customer:
+        assert by.account == before.account
+        known = by.person in {before.details.contact, before.submitter}
+        assert known or by.role in {Role.CUSTOMER_ADMIN, Role.SERVICE}
     assert by.role is not Role.AUDITOR
     if by.is_customer:
         assert not event.is_internal, "no event of a customer is internal"
@@ -123,6 +136,59 @@ def _ended(before: Case, recorded: Recorded, after: Case, *, here: bool) -> None
         assert before.life.closed is not None
         assert recorded.at < before.life.closed.window.until
 
+    if isinstance(event, e.Escalated):
+        assert (after.life.requested, after.life.proposed) == (None, None)
+    if isinstance(event, e.Merged):
+        assert after.merge is not None
+        assert after.merge.before == before.life
+    if isinstance(event, e.Unmerged):
+        assert before.merge is not None
+        assert after.life == before.merge.before
+
+
+def _changed(before: Case, recorded: Recorded, after: Case) -> None:
+    """Nothing changed is no event."""
+    forgotten = recorded.command is not None and recorded.command.name == "Forget"
+    if isinstance(recorded.event, STATES_WHAT_IS_NOW) and not forgotten:
+        assert _substance(before) != _substance(after)
+
+
+def _substance(case: Case) -> tuple[object, ...]:
+    handled = (case.severity, case.details, case.tags, case.recipients, case.pending)
+    tied = (case.watchers, case.links, case.attachments, case.assignee, case.team)
+    return (*handled, *tied, case.life, [(x.text, x.internal) for x in case.entries.values()])
+
+
+def of_an_answer(history: Sequence[Recorded], case: Case, count: int) -> None:
+    """What a command did to its own case, all its events together."""
+    own = [one for one in history if one.command == history[-1].command]
+    assert len(own) <= count or not count
+    for recorded in own if count else ():
+        if recorded.by.is_customer and isinstance(recorded.event, CUSTOMERS_WORDS):
+            assert case.life.awaiting is None, "a customer-side entry ends awaiting"
+        if recorded.by.is_customer and isinstance(recorded.event, ENTRIES):
+            assert case.life.proposed is None, "and withdraws the proposal"
+            assert case.life.requested is None or case.life.requested.closes_at is None
+        if recorded.by.role is Role.SYSTEM and isinstance(recorded.event, e.Closed):
+            _due(history, recorded)
+
+
+def _due(history: Sequence[Recorded], closed: Recorded) -> None:
+    """The timer closed what somebody had proposed or asked for and no customer wrote about."""
+    before = [one for one in history if one.version < closed.version]
+    case = fold(None, before)
+    assert case is not None
+    assert not case.life.escalated
+    assert not case.is_critical
+    words = [x.version for x in before if x.by.is_customer and isinstance(x.event, ENTRIES)]
+    assert any(
+        one.event.closes_at is not None
+        and one.event.closes_at <= closed.at
+        and one.version > max(words, default=0)
+        for one in before
+        if isinstance(one.event, e.CloseRequested | e.Resolved)
+    )
+
 
 def of_all_cases(cases: Mapping[UUID, Case]) -> None:
     """A merged case has one target of its account, and no way leads back; numbers are unique."""
@@ -135,5 +201,19 @@ def of_all_cases(cases: Mapping[UUID, Case]) -> None:
             assert target.id not in seen, "no cycle"
             seen.add(target.id)
             at = target
+        _tied(case, cases)
     ids = [pair for case in cases.values() for pair in case.details.external_ids.items()]
     assert len(set(ids)) == len(ids), "an external id stands for one case"
+
+
+def _tied(case: Case, cases: Mapping[UUID, Case]) -> None:
+    """Every tie is known to both cases."""
+    for kind, other in case.links:
+        there = cases[other]
+        if kind is LinkKind.MERGED_FROM:
+            assert there.merge is not None
+            assert there.merge.into == case.id
+        else:
+            assert (kind.inverse, case.id) in there.links
+    if case.merge:
+        assert (LinkKind.MERGED_FROM, case.id) in cases[case.merge.into].links

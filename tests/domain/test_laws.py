@@ -1,6 +1,7 @@
 """The laws: whatever is asked, by whomever, in whichever order."""
 
 from collections import Counter
+from random import Random
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,13 +14,16 @@ from hypothesis.stateful import (
 
 from domain import commands as c
 from domain import events as e
-from domain.values import Ground
-from tests.domain.asking import HOW, Choose, create_for, moments, who
+from domain.case import Case
+from domain.values import Actor, Ground
+from tests.domain.asking import HOW, RARELY, Choose, create_for, moment, who
 from tests.domain.world import World
-from tests.examples import ADA, ANNA, CARL, CLARA, CRM_FOR_CLARA, GINA, id_of
+from tests.examples import ADA, ALAN, ANNA, CLARA, CRM_FOR_CLARA, GINA, SUE, id_of
 
 MOST_CASES = 4
-COME_AND_GO = tuple(id_of(actor) for actor in (ANNA, CLARA, CARL))
+SELDOM = 0.06
+SEEDS = st.integers(0, 2**32 - 1)
+COME_AND_GO = tuple(id_of(actor) for actor in (ANNA, ALAN, SUE, CLARA))
 
 
 class Desk(RuleBasedStateMachine):
@@ -30,41 +34,52 @@ class Desk(RuleBasedStateMachine):
         self.world = World()
         self.asked: Counter[type[c.Command]] = Counter()
 
-    @initialize(data=st.data(), order=st.permutations(tuple(HOW)))
-    def two_cases(self, data: st.DataObject, order: list[type[c.Command]]) -> None:
-        self.order = order
-        for by in (CLARA, data.draw(st.sampled_from((ADA, CRM_FOR_CLARA, GINA)))):
+    @initialize(salt=SEEDS)
+    def two_cases(self, salt: int) -> None:
+        chance = Random(salt)
+        self.salt, self.order = salt, chance.sample(tuple(HOW), len(HOW))
+        for by in (CLARA, chance.choice((ADA, CRM_FOR_CLARA, GINA))):
             self.world.ask(None, create_for(by), by)
 
-    @rule(data=st.data())
-    def ask(self, data: st.DataObject) -> None:
-        case = data.draw(st.sampled_from(self.world.cases))
-        self.world.at_of(data.draw(st.sampled_from(moments(case, self.world.now))))
-        choose = Choose(data.draw, self.world, case)
-        by = who(choose)
-        told = self.world.allowed(case, by)
+    @rule(seed=SEEDS)
+    def ask(self, seed: int) -> None:
+        """Each step hangs on its own seed alone: hypothesis can leave out any other."""
+        chance, world = Random(f"{self.salt}/{seed}"), self.world
+        if chance.random() < SELDOM:
+            self._come_or_go(chance)
+        if chance.random() < SELDOM and len(world.cases) < MOST_CASES:
+            by = who(chance, None)
+            world.ask(None, self._command(c.Create, chance, None, by), by)
+        case = chance.choice(world.cases)
+        world.goes_on(moment(chance, case, world.now))
+        by = who(chance, case)
+        told = world.allowed(case, by)
         open_ = [kind for kind, refused in told.items() if refused is None]
-        kind = choose.one(self._rarest(open_) if open_ and not choose.rarely() else tuple(told))
+        anything = not open_ or chance.random() < RARELY
+        kind = chance.choice(tuple(told) if anything else self._rarest(open_))
+        if kind is not c.FollowUp or len(world.cases) < MOST_CASES:
+            world.ask(case, self._command(kind, chance, case, by), by)
+
+    def _command(
+        self, kind: type[c.Command], chance: Random, case: Case | None, by: Actor
+    ) -> c.Command:
         self.asked[kind] += 1
-        if kind is not c.FollowUp or len(self.world.cases) < MOST_CASES:
-            self.world.ask(case, kind.model_validate(HOW[kind](choose.by(by))), by)
+        return kind.model_validate(HOW[kind](Choose(chance, self.world, case, by)))
 
     def _rarest(self, kinds: list[type[c.Command]]) -> list[type[c.Command]]:
         """Those asked for least, in an order of this run's own: so that it comes to deep states."""
-        return sorted(kinds, key=lambda kind: (self.asked[kind], self.order.index(kind)))[:5]
 
-    @rule(data=st.data())
-    def seldom(self, data: st.DataObject) -> None:
-        """Somebody raises a case, or leaves or returns."""
-        choose = Choose(data.draw, self.world, None)
-        if choose.rarely() and len(self.world.cases) < MOST_CASES:
-            by = who(choose)
-            self.world.ask(None, c.Create.model_validate(HOW[c.Create](choose.by(by))), by)
-        if choose.rarely():
-            person = choose.one(COME_AND_GO)
-            known = self.world.people[person]
-            turned = known.model_copy(update={"active": not known.active})
-            self.world.people = {**self.world.people, person: turned}
+        def asked(kind: type[c.Command]) -> tuple[int, int]:
+            # An erased case is at its end, so that comes late.
+            return self.asked[kind] + 3 * (kind is c.Erase), self.order.index(kind)
+
+        return sorted(kinds, key=asked)[:5]
+
+    def _come_or_go(self, chance: Random) -> None:
+        person = chance.choice(COME_AND_GO)
+        known = self.world.people[person]
+        turned = known.model_copy(update={"active": not known.active})
+        self.world.people = {**self.world.people, person: turned}
 
     def teardown(self) -> None:
         self.world.replay()
@@ -76,7 +91,10 @@ def test_the_laws_hold_whatever_is_asked_and_everything_happens_now_and_then() -
     run_state_machine_as_test(
         Desk,
         settings=settings(
-            max_examples=300, stateful_step_count=60, suppress_health_check=list(HealthCheck)
+            max_examples=300,
+            stateful_step_count=60,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
         ),
     )
     assert set(HOW) - set(World.accepted) == set()

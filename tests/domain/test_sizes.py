@@ -148,6 +148,15 @@ def test_every_command_that_has_words_is_among_them() -> None:
     assert wordy - {type(command) for command, _, _ in LARGEST} == set()
 
 
+@pytest.mark.parametrize("command", [x for x, _, _ in LARGEST], ids=lambda x: type(x).__name__)
+def test_their_words_are_at_their_bounds(command: c.Command) -> None:
+    told = command.model_json_schema()["properties"]
+    for field, value in command:
+        bounds = [x.get("maxLength", 0) for x in [told[field], *told[field].get("anyOf", ())]]
+        if isinstance(value, str) and max(bounds) and field != "phone":
+            assert len(value) == max(bounds), field
+
+
 def test_root_cause_and_summary_fit_into_one_event_together() -> None:
     asked = {"type": "provided", "root_cause": WORDS, "summary": WORDS}
     with pytest.raises(ValueError, match="at most 2000 characters"):

@@ -90,6 +90,8 @@ class World:
         World.accepted[type(command)] += 1
         self._record(case, command, by, events, terms)
         laws.of_all_cases({case.id: case for case in self.cases})
+        if case is not None:
+            laws.of_an_answer(self.histories[case.id], self.states[case.id][-1], len(events))
 
     def _record(
         self, case: Case | None, command: Command, by: Actor, events: e.Events, terms: Terms
@@ -121,6 +123,10 @@ class World:
         after = evolve(before, recorded)
         states.append(after)
         laws.of_a_step(before, recorded, after, here=here)
+        if isinstance(event, e.Merged):
+            assert self.states[event.into][-1].is_open
+        if isinstance(event, e.Reopened) and event.assignee:
+            assert self.people[event.assignee].can_have_cases
 
     def _claim(self, stream: UUID, event: e.ExternalIdClaimed | e.ExternalIdReleased) -> None:
         holder = self.claims.get(stream)
@@ -142,6 +148,6 @@ class World:
                 assert case == kept
                 assert (recorded.version, case.version) == (version, version)
 
-    def at_of(self, at: datetime) -> None:
-        """Time goes on, and never back."""
+    def goes_on(self, at: datetime) -> None:
+        """Time, and never back."""
         self.now = max(self.now, at)
