@@ -54,6 +54,16 @@ class Recorded:
     recorded_at: datetime | None = None
 
     @property
+    def originator_id(self) -> UUID:
+        """The stream, as the eventsourcing library calls it."""
+        return self.stream
+
+    @property
+    def originator_version(self) -> int:
+        """The version, as the eventsourcing library calls it."""
+        return self.version
+
+    @property
     def by_desk(self) -> bool:
         """Whether the desk, and not the customer's side, did it."""
         return not self.by.is_customer

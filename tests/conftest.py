@@ -1,5 +1,6 @@
 """One PostgreSQL for the run, one migrated template, one database for each test that asks."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ import pytest
 
 from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
 from domain.runtime.database import migrate
+from tests.desks import Desk, a_desk, settings_for
 
 TEST_ALL = bool(os.environ.get("CASEBOOK_TEST_ALL"))
 
@@ -110,3 +112,9 @@ def empty_database(
     """A database that no migration has seen."""
     for name in databases("template0"):
         yield Database(owner_url=postgres.url(name, OWNER), url=postgres.url(name, SERVICE))
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    """A database in which the examples' desk is set up."""
+    return asyncio.run(a_desk(settings_for(database.url)))

@@ -112,7 +112,7 @@ class Codec:
             "build": recorded.build,
             "by": _actor_json(recorded.by),
             "cause": {"id": recorded.cause.id, "kind": recorded.cause.kind},
-            "command": command,
+            "command": _command_json(command),
             "data": data,
             "documents": recorded.documents,
             "stream": recorded.stream,
@@ -132,7 +132,7 @@ class Codec:
         """
         try:
             return self._decode(stored)
-        except (KeyError, ValueError, InvalidTag) as error:
+        except (KeyError, TypeError, ValueError, InvalidTag) as error:
             why = f"{type(error).__name__}: {error}"
             raise StateUnreadable(stored.stream, stored.version, why) from error
 
@@ -183,6 +183,12 @@ def _destroys(event: e.Event) -> Sequence[Destruction]:
         case e.Erased():
             return [Destruction(None, None, "erased")]
     return ()
+
+
+def _command_json(command: CommandRef | None) -> dict[str, Any] | None:
+    if command is None:
+        return None
+    return {"digest": command.digest, "id": command.id, "name": command.name, "of": command.of}
 
 
 @lru_cache(maxsize=4096)
