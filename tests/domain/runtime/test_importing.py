@@ -4,6 +4,7 @@ Anna and Alan worked on a desk that knew no rules; Clara was its customer.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 
 from domain import commands as c
 from domain import events as e
-from domain.configuration import Account, claim_stream
+from domain.configuration import Account, Person, claim_stream
 from domain.errors import CalendarUnknown
 from domain.recorded import Cause
 from domain.runtime.foreign import read_history
@@ -157,7 +158,7 @@ def test_each_case_tells_its_rows_in_their_order(database: Database, file: Path)
 
 
 def test_two_imports_at_once_write_each_row_once(database: Database, file: Path) -> None:
-    async def both() -> list[Report]:
+    async def both() -> Sequence[Report]:
         async with opened(database) as first, opened(database) as second:
             return await asyncio.gather(*(import_into(store, file) for store in (first, second)))
 
@@ -166,6 +167,23 @@ def test_two_imports_at_once_write_each_row_once(database: Database, file: Path)
     assert {report.rows for report in reports} == {len(EVERYTHING)}
     log = log_of(database)
     assert [happened(log, case) for case in "123"] == STORIES
+
+
+def test_two_files_at_once_that_tell_of_the_same_cases_meet_in_them(
+    database: Database, tmp_path: Path
+) -> None:
+    cases = range(40)
+    first = written(tmp_path, *(f"{n},take,Anna,{T1}," for n in cases), name="first.csv")
+    second = written(tmp_path, *(f"{n},close,Alan,{T2}," for n in cases), name="second.csv")
+
+    async def both() -> Sequence[Report]:
+        async with opened(database) as one, opened(database) as other:
+            return await asyncio.gather(import_into(one, first), import_into(other, second))
+
+    assert [(r.events, r.refusals) for r in run(both())] == [(40, ()), (40, ())]
+    log = log_of(database)
+    assert len(log.cases) == len(cases)
+    assert {len(of_case) for of_case in log.cases.values()} <= {3, 4}  # 4: closed, then taken
 
 
 def test_progress_tells_how_many_rows_are_done_of_how_many(database: Database, file: Path) -> None:
@@ -223,6 +241,25 @@ def test_the_account_and_the_people_that_the_log_has_stay_as_they_are(
     assert closing.window.zone == "America/Sao_Paulo"
     versions = log.cases["1"][0].documents
     assert versions == {f"account:{ACME}": 1, "calendar:standard": 0, "catalogue": 0}
+
+
+def test_people_act_in_the_role_that_the_log_knows(database: Database, file: Path) -> None:
+    async def main() -> None:
+        async with opened(database) as store:
+            await import_into(store, file)
+            anna = next(
+                id_ for id_, name in (await log_in(store)).names().items() if name == "Anna"
+            )
+            assert isinstance(anna, UUID)
+            promoted = c.SetPerson(document=Person(name="Anna", role=Role.SUPPORT_ADMIN))
+            cause = Cause("command line")
+            await store.handle(anna, promoted, by=OPERATOR, cause=cause)
+            await import_into(store, written(file.parent, f"1,write,Anna,{T4},More"))
+
+    run(main())
+    log = log_of(database)
+    assert log.cases["1"][-1].by.role is Role.SUPPORT_ADMIN
+    assert sorted(log.names().values()) == ["Alan", "Anna", "Clara", "Old customers"]
 
 
 def test_a_calendar_that_is_not_there_ends_the_import_before_it_begins(
