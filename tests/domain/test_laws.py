@@ -18,10 +18,14 @@ from domain.case import Case
 from domain.values import Actor, Ground
 from tests.domain.asking import HOW, RARELY, Choose, create_for, moment, who
 from tests.domain.world import World
-from tests.examples import ADA, ALAN, ANNA, CLARA, CRM_FOR_CLARA, GINA, SUE, id_of
+from tests.examples import ADA, ALAN, ANNA, CLARA, CRM_FOR_CLARA, GINA, OPERATOR, SUE, id_of
 
 MOST_CASES = 4
 SELDOM = 0.06
+OPERATORS_ALONE: tuple[type[c.Command], ...] = (
+    c.Erase,
+    c.Forget,
+)  # after the one a case is at its end
 SEEDS = st.integers(0, 2**32 - 1)
 COME_AND_GO = tuple(id_of(actor) for actor in (ANNA, ALAN, SUE, CLARA))
 
@@ -55,8 +59,11 @@ class Desk(RuleBasedStateMachine):
         by = who(chance, case)
         told = world.allowed(case, by)
         open_ = [kind for kind, refused in told.items() if refused is None]
-        anything = not open_ or chance.random() < RARELY
-        kind = chance.choice(tuple(told) if anything else self._rarest(open_))
+        if by is OPERATOR and chance.random() < RARELY:
+            kind = chance.choice(OPERATORS_ALONE)
+        else:
+            anything = not open_ or chance.random() < RARELY
+            kind = chance.choice(tuple(told) if anything else self._rarest(open_))
         if kind is not c.FollowUp or len(world.cases) < MOST_CASES:
             world.ask(case, self._command(kind, chance, case, by), by)
 
@@ -68,12 +75,8 @@ class Desk(RuleBasedStateMachine):
 
     def _rarest(self, kinds: list[type[c.Command]]) -> list[type[c.Command]]:
         """Those asked for least, in an order of this run's own: so that it comes to deep states."""
-
-        def asked(kind: type[c.Command]) -> tuple[int, int]:
-            # An erased case is at its end, so that comes late.
-            return self.asked[kind] + 3 * (kind is c.Erase), self.order.index(kind)
-
-        return sorted(kinds, key=asked)[:5]
+        others = [kind for kind in kinds if kind not in OPERATORS_ALONE]
+        return sorted(others, key=lambda kind: (self.asked[kind], self.order.index(kind)))[:5]
 
     def _come_or_go(self, chance: Random) -> None:
         person = chance.choice(COME_AND_GO)
