@@ -102,11 +102,9 @@ def _visibility(before: Case | None, recorded: Recorded, after: Case) -> None:
 
 
 def _names_nothing_internal(event: e.Event, case: Case) -> None:
-    for field in ("entry", "post"):
-        named = getattr(event, field, None)
-        assert named not in case.entries or not case.entries[named].internal
-    file = getattr(event, "attachment", None)
-    assert file not in case.attachments or not case.attachments[file].internal
+    entries = [case.entries.get(getattr(event, field, case.id)) for field in ("entry", "post")]
+    file = case.attachments.get(getattr(event, "attachment", case.id))
+    assert not any(named and named.internal for named in (*entries, file))
     if isinstance(event, e.Redacted):
         assert not case.internal_versions & set(event.versions)
 

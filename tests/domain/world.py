@@ -62,7 +62,9 @@ class World:
             account=ACCOUNTS[account],
             people=self.people,
             uploads=self.uploads,
-            other=other and OtherCase(other.id, other.number, other.account, other.is_open),
+            other=OtherCase(other.id, other.number, other.account, other.is_open)
+            if other
+            else None,
             new_case=(uuid5(command, "case"), f"{len(self.states) + 1:08}"),
             claims={key: self.claims.get(claim_stream(*key)) for key in EXTERNAL_IDS},
         )
