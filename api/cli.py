@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException
 
 import typer
 
-from api import doctor, erasing, operating, telling
+from api import doctor, erasing, importing, operating, telling
 from api.terminal import fail, refuse
 from deploy.local import environment
 from deploy.local.postgres import EmbeddedPostgres, PostgresDidNotStart, default_home
@@ -38,6 +38,7 @@ app.add_typer(erasing.app, name="erase")
 app.command("token")(operating.token)
 app.command("replay")(telling.replay)
 app.command("tail")(telling.tail)
+app.command("import")(importing.import_file)
 app.command("doctor")(doctor.doctor)
 
 

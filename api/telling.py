@@ -108,7 +108,7 @@ def _print(history: Sequence[Recorded], case: Case, names: Callable[[UUID | str]
             Text.assemble(
                 (f"{r.version:>4}  {r.at:%Y-%m-%d %H:%M:%S}  ", "dim"),
                 (names(r.by.person), "bold"),
-                f" {sentence(r.event, names)}",
+                f" {sentence(r, names)}",
                 (f"  [{r.position}]" + ("  internal" if r.event.is_internal else ""), "dim"),
             )
         )
@@ -122,7 +122,7 @@ def _print_line(recorded: Recorded, names: Callable[[UUID | str], str], *, as_js
     if as_json:
         print(_json({"stream": recorded.stream, **_shown(recorded)}), flush=True)
         return
-    said = " ".join(f"{names(recorded.by.person)} {sentence(recorded.event, names)}".split())
+    said = " ".join(f"{names(recorded.by.person)} {sentence(recorded, names)}".split())
     at = f"{recorded.at:%Y-%m-%d %H:%M:%S}"
     print(f"{recorded.position:>9}  {at}  {str(recorded.stream)[:8]}  {said}", flush=True)
 

@@ -88,7 +88,7 @@ class Account(Value):
         """
         found = {profile.key: profile for profile in self.tech_profiles}
         if key not in found:
-            raise NotInCatalogue(field="tech profile", given=key, known=tuple(found))
+            raise NotInCatalogue(field="tech profile", known=tuple(found))
         return found[key]
 
     def owns(self, address: EmailAddress) -> bool:
@@ -171,7 +171,7 @@ class Catalogue(Value):
         """
         found = {application.key: application for application in self.applications}
         if key not in found:
-            raise NotInCatalogue(field="application", given=key, known=tuple(found))
+            raise NotInCatalogue(field="application", known=tuple(found))
         return found[key]
 
     def severity(self, severity: Severity) -> Word:
@@ -199,7 +199,7 @@ def chosen(field: str, key: Key, words: Vocabulary, of: str = "The catalogue") -
     for word in words:
         if word.key == key:
             return word.word
-    raise NotInCatalogue(field=field, given=key, known=tuple(word.key for word in words))
+    raise NotInCatalogue(field=field, known=tuple(word.key for word in words))
 
 
 class Target(Value):

@@ -169,7 +169,7 @@ class FieldRequired(Unfit):
 
 
 class NotInCatalogue(Unfit):
-    """'{given}' is no {field} here; known are: {known}."""
+    """There is no such {field} here; known are: {known}."""
 
 
 class NotConfigured(Unfit):

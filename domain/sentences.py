@@ -5,13 +5,17 @@ from typing import TypeAlias
 from uuid import UUID
 
 from domain import events as e
+from domain.recorded import Recorded
 
 Name: TypeAlias = Callable[[UUID | str], str]
 
 
-def sentence(event: e.Event, name: Name) -> str:
+def sentence(recorded: Recorded, name: Name) -> str:
     """What happened, to be read behind who did it. `name` names people and cases."""
+    event = recorded.event
     match event:
+        case e.Assigned(assignee=UUID() as assignee) if assignee == recorded.by.person:
+            return "took it"
         case e.Created():
             return f"raised case {event.number} ({event.severity.name}): {event.subject}"
         case e.Assigned(assignee=None, team=team):

@@ -106,6 +106,6 @@ def _followed(conn: Connection[TupleRow], follower_lock: int) -> Iterator[Findin
             stopped = f"The read model '{name}' stopped at {position} of {head}: {failure}."
             yield Finding(stopped, "mend the cause, then make the read model again")
         elif position < head:
-            yield Finding(f"The read model '{name}' is at {position} of {head}.", "wait")
+            yield Finding(f"The read model '{name}' is at {position} of {head} and catching up.")
         else:
             yield Finding(f"The read model '{name}' is at the head.")
