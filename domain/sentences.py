@@ -16,6 +16,10 @@ def sentence(recorded: Recorded, name: Name) -> str:
     match event:
         case e.Assigned(assignee=UUID() as assignee) if assignee == recorded.by.person:
             return "took it"
+        case e.Watched(person=person) if person == recorded.by.person:
+            return "watches it"
+        case e.Unwatched(person=person) if person == recorded.by.person:
+            return "watches it no longer"
         case e.Created():
             return f"raised case {event.number} ({event.severity.name}): {event.subject}"
         case e.Assigned(assignee=None, team=team):

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import append, http
+from tests.bench import append, http, replay
 from tests.bench.measuring import Figure
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
     "append": append.measure,
     "http": http.measure,
+    "replay": replay.measure,
 }
 RESULTS = Path(".bench/results.json")
 
