@@ -1,5 +1,6 @@
 """The casebook command: what a person at this machine can ask for."""
 
+import logging
 import os
 import signal
 import socket
@@ -32,18 +33,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(operating.accounts, name="accounts")
-app.add_typer(operating.people, name="people")
-app.add_typer(erasing.app, name="erase")
-app.command("token")(operating.token)
-app.command("replay")(telling.replay)
-app.command("tail")(telling.tail)
-app.command("import")(importing.import_file)
-app.command("doctor")(doctor.doctor)
 
 
 @app.callback()
 def here(context: typer.Context) -> None:
+    # What a pool says while it tries again is for a service's log; a person is told once.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     if context.invoked_subcommand != "up":
         use_what_runs_here()
 
@@ -84,6 +79,17 @@ def migrate() -> None:
     _migrate()
 
 
+# In the order in which a newcomer meets them.
+app.command("doctor")(doctor.doctor)
+app.add_typer(operating.accounts, name="accounts")
+app.add_typer(operating.people, name="people")
+app.command("token")(operating.token)
+app.command("replay")(telling.replay)
+app.command("tail")(telling.tail)
+app.command("import")(importing.import_file)
+app.add_typer(erasing.app, name="erase")
+
+
 def use_what_runs_here() -> None:
     """For every command on the database: fills in what the environment does not say."""
     if "CASEBOOK_DATABASE_URL" in os.environ:
@@ -98,8 +104,10 @@ def main() -> None:
     """Runs the command; what goes wrong is one sentence and exit status 1."""
     try:
         app()
-    except (AppendError, *DATABASE_AWAY) as error:
-        fail(" ".join(str(error).split()))
+    except DATABASE_AWAY:
+        fail("The database does not answer: casebook doctor says why.")
+    except AppendError as error:
+        fail(str(error))
 
 
 def _start(postgres: EmbeddedPostgres) -> None:

@@ -73,6 +73,8 @@ def erase_person(current: Document | None, reason: str, *, by: Actor) -> e.Event
 def _refuse_person(
     current: Document | None, person: Person, stream: UUID, by: Actor, known: Known
 ) -> None:
+    if person.role in {Role.OPERATOR, Role.SYSTEM}:
+        raise no.RoleNotForPeople(role=person.role)
     if not person.fits_account:
         raise no.RoleNeedsAccount(role=person.role)
     if person.account is not None and person.account not in known.accounts:

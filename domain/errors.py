@@ -21,8 +21,8 @@ Refusal
 │   ├── TooMany, ExternalIdTaken, WatcherCannotSee, DateNotAhead, NothingToRedact, ReasonRequired
 │   └── NoWorkingTime
 ├── DocumentRefusal
-│   ├── OwnRoles, DocumentUnknown, AccountUnknown, CalendarUnknown, RoleNeedsAccount
-│   └── DocumentTooLarge
+│   ├── OwnRoles, DocumentUnknown, AccountUnknown, CalendarUnknown
+│   └── RoleNeedsAccount, RoleNotForPeople, DocumentTooLarge
 └── Conflict
     └── VersionDiffers, CommandIdTaken, TooMuchContention
 """
@@ -294,6 +294,10 @@ class AccountUnknown(DocumentRefusal):
 
 class CalendarUnknown(DocumentRefusal):
     """There is no such calendar: {calendar}."""
+
+
+class RoleNotForPeople(DocumentRefusal):
+    """Nobody can be given the role of {role}: it belongs to whoever has the machine."""
 
 
 class RoleNeedsAccount(DocumentRefusal):

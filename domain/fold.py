@@ -142,7 +142,9 @@ def _changes(case: Case, recorded: Recorded) -> dict[str, Any]:
         case e.CloseRequestWithdrawn() | e.CloseRequestDeclined():
             return {"life": replace(life, requested=None)}
         case e.Closed() as event:
-            solved = life.proposed.resolution if life.proposed else None
+            # A foreign history may close a case twice: it is still solved as it was.
+            before = life.proposed or life.closed
+            solved = before.resolution if before else None
             closing = Closing(by, at, event.ground, event.customers_word, event.window, solved)
             return {"life": Life(closed=closing)}
         case e.Reopened(assignee=assignee):

@@ -52,8 +52,8 @@ def findings(url: str, codec: Codec, follower_lock: int) -> Iterator[Finding]:
     except psycopg.errors.UndefinedTable:
         return
     except psycopg.OperationalError as error:
-        why = str(error).strip().splitlines()[-1]
-        yield Finding(f"The database does not answer: {why}", "casebook up, or start PostgreSQL")
+        why = str(error).strip().splitlines()[0]
+        yield Finding(f"The database does not answer: {why}.", "casebook up, or start PostgreSQL")
 
 
 def _schema(conn: Connection[TupleRow]) -> Iterator[Finding]:

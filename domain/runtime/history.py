@@ -1,6 +1,7 @@
 """Reading the log: rows with their keys, of a stream, of a page, of a command."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg import AsyncConnection, Connection
@@ -74,11 +75,16 @@ NUMBERS: Final = "SELECT nextval('log.case_numbers') FROM generate_series(1, %(c
 
 def stored(row: Sequence[Any]) -> Stored:
     """A row of the statements above."""
-    return Stored(*row[:6], key_of(*row[6:9]), key_of(*row[9:12]))  # type: ignore[call-arg]
+    position, stream, version, topic, state, recorded_at = row[:6]
+    text, personal = key_of(*row[6:9]), key_of(*row[9:12])
+    return Stored(position, stream, version, topic, state, recorded_at, text, personal)
 
 
-def key_of(wrapped: bytes | None, destroyed_as: str | None, destroyed_at: Any) -> Key:  # noqa: ANN401
-    return Destroyed(destroyed_as, destroyed_at) if destroyed_as else wrapped
+def key_of(wrapped: bytes | None, destroyed_as: str | None, destroyed_at: datetime | None) -> Key:
+    """A key as its row in `log.keys` has it."""
+    if destroyed_as is None or destroyed_at is None:
+        return wrapped
+    return Destroyed(destroyed_as, destroyed_at)
 
 
 async def read(conn: AsyncConnection[TupleRow], statement: str, **values: object) -> list[TupleRow]:

@@ -123,6 +123,12 @@ def test_customers_belong_to_an_account_and_nobody_else_does(fields: dict[str, A
         decided(changed(ADA, **fields), SUE)
 
 
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.SYSTEM])
+def test_nobody_is_given_a_role_that_belongs_to_the_machine(role: Role) -> None:
+    with pytest.raises(no.RoleNotForPeople):
+        decided(changed(ANNA, role=role), SUE)
+
+
 @pytest.mark.parametrize("account", [None, ACME])
 def test_a_service_account_may_belong_to_an_account(account: UUID | None) -> None:
     assert decided(changed(CRM, account=account), SUE)

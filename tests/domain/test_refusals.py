@@ -158,6 +158,9 @@ DOCUMENTS: Final[Mapping[type[no.Refusal], c.DocumentCommand]] = {
     no.RoleNeedsAccount: c.SetPerson(
         document=PEOPLE[id_of(ANNA)].model_copy(update={"role": Role.CUSTOMER})
     ),
+    no.RoleNotForPeople: c.SetPerson(
+        document=PEOPLE[id_of(ANNA)].model_copy(update={"role": Role.OPERATOR})
+    ),
     no.AccountUnknown: c.SetPerson(document=PEOPLE[id_of(ADA)]),
     no.CalendarUnknown: c.SetAccount(document=ACME_ACCOUNT),
     no.OwnRoles: c.SetPerson(document=PEOPLE[id_of(SUE)].model_copy(update={"role": Role.AUDITOR})),

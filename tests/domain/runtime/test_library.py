@@ -59,7 +59,7 @@ class TestApplicationRecorder(OnTheLog, persistence.ApplicationRecorderTestCase)
 class WithoutPositions(LogRecorder):
     """That suite is for recorders which give no positions."""
 
-    def insert_events(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override] # noqa: ANN401
+    def insert_events(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]  # that suite wants none back  # noqa: ANN401  the library's
         super().insert_events(*args, **kwargs)
 
 
@@ -114,7 +114,7 @@ class TestExampleApplication(application.ExampleApplicationTestCase):
 
 
 class Counters(PostgresTrackingRecorder, projection.EventCountersView):
-    def __init__(self, datastore: PostgresDatastore, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, datastore: PostgresDatastore, **kwargs: Any) -> None:  # noqa: ANN401  the library's
         super().__init__(datastore, **kwargs)
         self.sql_create_statements.append(
             SQL("CREATE TABLE IF NOT EXISTS counters (name text PRIMARY KEY, n int)").format()
