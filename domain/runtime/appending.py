@@ -23,9 +23,7 @@ from domain.runtime.pipeline import Outcome, Pipeline, Rows
 MOST_ITEMS = 256  # in a flush: more would hold the lock longer without writing more a second
 MOST_FLUSHES = 2  # in the air: while the server works on one, the next is on its way
 LEAST_FLUSH = 8  # a second one for fewer costs another commit and gains nothing
-# Seconds that one item more costs the server, and this process together with its caller: measured
-# on a plain machine. Only their proportion to the commit's own time matters, which is measured.
-SERVER_COST, CLIENT_COST = 25e-6, 40e-6
+ITEM_COST = 60e-6  # seconds that an item costs this process, its caller included: at least that
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0  # seconds between tries to connect
 
 CONNECTION_LOST = "append_connection_lost"
@@ -89,8 +87,6 @@ class AppendQueue:
         self._url, self._most_waiting, self._patience = url, most_waiting, patience
         self._waiting: deque[_Item] = deque()
         self._in_the_air = 0
-        self._commit_time = 0.0  # seconds of a flush that its items do not explain
-        self._answered_at = 0.0
         self._woken = asyncio.Event()
         self._closing = False
         self._writers: list[asyncio.Task[None]] = []
@@ -183,13 +179,7 @@ class AppendQueue:
         Two flushes in the air commit twice for the same items. That is won back where the work of
         this process, which they hide, takes longer than a commit; on a slow disk it never does.
         """
-        return max(LEAST_FLUSH, self._commit_time / CLIENT_COST)
-
-    def _answered(self, items: int, sent_at: float) -> None:
-        now = monotonic()
-        took = now - max(sent_at, self._answered_at) - items * SERVER_COST
-        self._commit_time += (max(took, 0.0) - self._commit_time) / 8
-        self._answered_at = now
+        return max(LEAST_FLUSH, self._pipeline.commit_time / ITEM_COST if self._pipeline else 0)
 
     def _take(self) -> "list[_Item]":
         """The next flush; empty while it is better to let more gather."""
@@ -239,7 +229,6 @@ class AppendQueue:
         batch = encode_batch([item.encoded for item in flush])
         pause, resent = FIRST_PAUSE, False
         while True:
-            sent_at = monotonic()
             try:
                 rows = await self._call(batch)
             except (OperationalError, InterfaceError, ReadOnlySqlTransaction) as error:
@@ -248,7 +237,6 @@ class AppendQueue:
                 pause, resent = min(2 * pause, LONGEST_PAUSE), True
             else:
                 self._lost_since = None
-                self._answered(len(flush), sent_at)
                 for item, (outcome, first_position) in zip(flush, rows, strict=True):
                     item.succeed(Answer(outcome, first_position, resent))
                 return

@@ -7,6 +7,7 @@ gives its lock to whoever waits for an answer; so this speaks libpq's pipeline m
 
 import asyncio
 from collections import deque
+from time import monotonic
 from typing import Any, Literal, Self
 
 from psycopg import AsyncConnection, Error, OperationalError
@@ -25,6 +26,7 @@ OUTCOMES: dict[bytes | None, Outcome] = {
     b"repeated": "repeated",
     b"conflict": "conflict",
 }
+ITEM_COST = 25e-6  # seconds that an item costs the server
 # A peer that vanished without a word is noticed within half a minute.
 CONNECTION: dict[str, Any] = {
     "application_name": "casebook append",
@@ -45,6 +47,9 @@ class Pipeline:
         self._loop = asyncio.get_running_loop()
         self._calls: deque[asyncio.Future[Rows]] = deque()
         self._result: PGresult | None = None
+        self.commit_time = 0.0
+        """Seconds of a call that its items do not explain, as of late: lock, commit, scheduling."""
+        self._busy_since = 0.0
         self._libpq.enter_pipeline_mode()
         self._loop.add_reader(self._socket, self._read)
 
@@ -72,6 +77,8 @@ class Pipeline:
         """
         self._libpq.send_query_prepared(PREPARED, [batch])
         self._libpq.pipeline_sync()
+        if not self._calls:
+            self._busy_since = monotonic()
         call: asyncio.Future[Rows] = self._loop.create_future()
         self._calls.append(call)
         self._write()
@@ -122,12 +129,19 @@ class Pipeline:
     def _settle(self, call: asyncio.Future[Rows]) -> None:
         result, self._result = self._result, None
         assert result, "a synchronisation point comes after a result"
+        self._measure(result.ntuples)
         if call.done():
             return
         if result.status == ExecStatus.TUPLES_OK:
             call.set_result([_row(result, number) for number in range(result.ntuples)])
         else:
             call.set_exception(error_from_result(result))
+
+    def _measure(self, items: int) -> None:
+        now = monotonic()
+        commit_time = max(0.0, now - self._busy_since - items * ITEM_COST)
+        self.commit_time += (commit_time - self.commit_time) / 8
+        self._busy_since = now
 
 
 def _row(result: PGresult, number: int) -> tuple[Outcome, int | None]:
