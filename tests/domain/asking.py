@@ -19,7 +19,19 @@ from domain.values import (
     Upload,
 )
 from tests.domain.world import EXTERNAL_IDS, World
-from tests.examples import CREATE, DAY, EVERYBODY, HOUR, MOMENT, PEOPLE, TIMEKEEPER, named
+from tests.examples import (
+    ALAN,
+    ANNA,
+    CREATE,
+    DAY,
+    EVERYBODY,
+    HOUR,
+    MOMENT,
+    PEOPLE,
+    TIMEKEEPER,
+    id_of,
+    named,
+)
 
 _T = TypeVar("_T")
 RARELY: Final = 0.15
@@ -66,13 +78,17 @@ class Choose:
     def person(self) -> UUID:
         return self.one((*PEOPLE, NOWHERE))
 
+    def agent(self) -> UUID:
+        return self.person() if self.rarely() else self.one((id_of(ANNA), id_of(ALAN)))
+
     def number(self) -> str:
         return self.one([case.number for case in self.world.cases] + ["99999999"])
 
     def files(self, least: int = 0) -> tuple[UUID, ...]:
-        """New uploads; rarely one that is somewhere already."""
-        if self.world.uploads and self.rarely():
-            return (self.one(tuple(self.world.uploads)),)
+        """New uploads; rarely one of one's own that is attached already."""
+        own = [id_ for id_, file in self.world.uploads.items() if file.by == self.asking.id]
+        if own and self.rarely():
+            return (self.one(own),)
         new = tuple(
             uuid5(NOWHERE, f"{self.world.asked}/{n}")
             for n in range(max(least, self.one((0, 0, 0, 1))))
@@ -122,12 +138,15 @@ class Choose:
         return {"kind": self.one(c.LINKABLE), "case": self.number()}
 
     def entry(self) -> dict[str, object]:
+        """Mostly an own one."""
         assert self.case is not None
-        return {"entry": self.there(self.case.entries)}
+        entries, person = self.case.entries, self.asking.person
+        own = {id_: entry for id_, entry in entries.items() if entry.author == person}
+        return {"entry": self.there(own if own and not self.rarely() else entries)}
 
     def comment(self) -> dict[str, object]:
         assert self.case is not None
-        posts = {k: x for k, x in self.case.entries.items() if x.post is None or self.rarely()}
+        posts = {id_: x for id_, x in self.case.entries.items() if not x.post or self.rarely()}
         return {"post": self.there(posts), "text": self.words(), "attachments": self.files()}
 
     def attachment(self) -> dict[str, object]:
@@ -141,7 +160,7 @@ class Choose:
 HOW: Final[Mapping[type[c.Command], Callable[[Choose], dict[str, Any]]]] = MappingProxyType({
     c.Create: Choose.create,
     c.Take: lambda _: {},
-    c.Assign: lambda x: {"assignee": x.person(), "team": x.one(("network", "billing", None))},
+    c.Assign: lambda x: {"assignee": x.agent(), "team": x.one(("network", "billing", None))},
     c.Unassign: lambda x: {"reason": x.words()},
     c.Post: lambda x: {"text": x.words(), "attachments": x.files()},
     c.Note: lambda x: {"text": x.words(), "attachments": x.files()},

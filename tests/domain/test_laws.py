@@ -37,6 +37,7 @@ class Desk(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.asked: Counter[type[c.Command]] = Counter()
+        self.seeds: Counter[int] = Counter()
 
     @initialize(salt=SEEDS)
     def two_cases(self, salt: int) -> None:
@@ -48,18 +49,19 @@ class Desk(RuleBasedStateMachine):
     @rule(seed=SEEDS)
     def ask(self, seed: int) -> None:
         """Each step hangs on its own seed alone: hypothesis can leave out any other."""
-        chance, world = Random(f"{self.salt}/{seed}"), self.world
+        self.seeds[seed] += 1  # hypothesis likes some numbers, and gives them again and again
+        chance, world = Random(f"{self.salt}/{seed}/{self.seeds[seed]}"), self.world
         if chance.random() < SELDOM:
             self._come_or_go(chance)
         if chance.random() < SELDOM and len(world.cases) < MOST_CASES:
             by = who(chance, None)
             world.ask(None, self._command(c.Create, chance, None, by), by)
-        case = chance.choice(world.cases)
+        case = chance.choice([x for x in world.cases if not x.erased] or world.cases)
         world.goes_on(moment(chance, case, world.now))
         by = who(chance, case)
         told = world.allowed(case, by)
         open_ = [kind for kind, refused in told.items() if refused is None]
-        if by is OPERATOR and chance.random() < RARELY:
+        if by is OPERATOR and chance.random() < SELDOM:
             kind = chance.choice(OPERATORS_ALONE)
         else:
             anything = not open_ or chance.random() < RARELY
@@ -94,8 +96,8 @@ def test_the_laws_hold_whatever_is_asked_and_everything_happens_now_and_then() -
     run_state_machine_as_test(
         Desk,
         settings=settings(
-            max_examples=300,
-            stateful_step_count=60,
+            max_examples=200,
+            stateful_step_count=120,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
