@@ -1,7 +1,7 @@
 """A small desk for the laws: a few cases of two accounts, kept with the state of every version."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
@@ -19,14 +19,10 @@ from domain.recorded import CommandRef, Recorded
 from domain.terms import OtherCase, Terms
 from domain.values import Actor, Upload
 from tests.domain import laws
+from tests.domain.encoded import roundtrip
 from tests.examples import ACCOUNTS, ACME, COMMAND, MONDAY, PEOPLE, TERMS
 
 EXTERNAL_IDS = (("jira", "A"), ("jira", "B"), ("sap", "A"))
-
-
-def roundtrip(history: Sequence[Recorded]) -> Sequence[Recorded]:
-    """What comes back when a history is stored and loaded: the place to swap in a codec."""
-    return history
 
 
 class World:

@@ -12,15 +12,14 @@ import rfc8785
 from domain import events as e
 from domain.recorded import Cause, CommandRef, Recorded
 from domain.runtime.codec import NAME_OF, NAMES, Codec, StateUnreadable, current_version
-from domain.runtime.frames import Frame
 from domain.runtime.keys import Keyring, KeyUnusable
-from domain.runtime.sealing import Destroyed, Stored, sealed_fields
+from domain.runtime.sealing import Destroyed, sealed_fields
 from domain.values import Erased
 from tests import examples as x
+from tests.domain.encoded import CODEC, row
 from tests.domain.runtime.every_event import CLASSES, EVERY
 from tests.domain.stored import FRAMES, read_frame
 
-CODEC = Codec(Keyring(bytes(range(32))))
 ids = [NAME_OF[type(event)] for event in EVERY]
 
 
@@ -36,20 +35,6 @@ def recorded(event: e.Event, version: int = 7) -> Recorded:
         documents={"catalogue": 3, f"account:{x.ACME}": 1},
         build="1.0",
     )
-
-
-def row(frame: Frame, **changed: Any) -> Stored:  # noqa: ANN401  any column
-    kept = Stored(
-        9,
-        frame.stream,
-        frame.version,
-        frame.topic,
-        frame.state,
-        x.FRIDAY,
-        frame.keys.get("text"),
-        frame.keys.get("personal"),
-    )
-    return kept._replace(**changed)
 
 
 def test_every_event_has_an_example_and_a_stored_name() -> None:

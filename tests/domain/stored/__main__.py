@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from domain.runtime.codec import NAME_OF, current_version
+from tests.domain.encoded import CODEC
 from tests.domain.runtime.every_event import EVERY
-from tests.domain.runtime.test_codec import CODEC, recorded
+from tests.domain.runtime.test_codec import recorded
 from tests.domain.stored import write_frame
 
 for event in EVERY:
