@@ -288,8 +288,12 @@ class Reopen(Command):
 
 
 class FollowUp(Command):
-    """Open a new case with the fields of one that can no longer be reopened."""
+    """Open a new case with the fields of one that can no longer be reopened.
 
+    Without another `contact` the old one stays; where they have left, it is whoever asks.
+    """
+
+    contact: UUID | None = None
     subject: Subject | None = None
     description: Words
 

@@ -84,7 +84,7 @@ def followed_up(asked: Asked, command: c.FollowUp) -> e.Events:
     case, terms, old = asked.case, asked.terms, asked.case.details
     assert terms.new_case is not None, "the runtime gives every follow-up an id and a number"
     new, number = terms.new_case
-    contact = _contact_now(asked)
+    contact = _contact_now(asked, command.contact)
     copied = {name: getattr(old, name) for name in _DETAILS} | {
         "contact": contact,
         "external_ids": {},
@@ -110,8 +110,12 @@ def followed_up(asked: Asked, command: c.FollowUp) -> e.Events:
     return both
 
 
-def _contact_now(asked: Asked) -> UUID:
-    """The old contact; where they left, whoever asks, so that a follow-up is never a dead end."""
+def _contact_now(asked: Asked, named: UUID | None) -> UUID:
+    """Whoever is named, else the old contact, else whoever asks: never a dead end."""
+    if named is not None:
+        if asked.terms.person(named, "contact").account != asked.case.account:
+            raise no.NotOfTheAccount(what="contact")
+        return named
     contact = asked.case.details.contact
     found = asked.terms.people.get(contact)
     if found is not None and found.active and found.account == asked.case.account:

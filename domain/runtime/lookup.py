@@ -142,7 +142,7 @@ class Lookup:
         found = case_of(self._codec.decode_all(stored(row) for row in rows))
         if found is None:
             return None, {}, None
-        named = OtherCase(found.id, found.number, found.account, found.is_open)
+        named = OtherCase(found.id, found.number, found.account, found.is_open and not found.erased)
         return named, {found.id: found.version}, found.modified_at
 
     async def _claims(

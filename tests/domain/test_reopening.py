@@ -26,6 +26,7 @@ from tests.examples import (
     CRM_FOR_CLARA,
     DAY,
     FRIDAY,
+    GINA,
     GLOBEX,
     HOLIDAYS,
     HOUR,
@@ -151,6 +152,17 @@ def test_a_case_is_always_either_reopened_or_followed_up_never_a_dead_end(by: Ac
     for at in (FRIDAY + HOUR, WINDOW_OF_FRIDAY - MOMENT, WINDOW_OF_FRIDAY, FRIDAY + 3000 * DAY):
         command = AGAIN if at < WINDOW_OF_FRIDAY else GO_ON
         assert past.when(command, by=by, at=at).events
+
+
+def test_a_follow_up_may_name_another_contact_of_the_account() -> None:
+    past = given(CREATED, CLOSED_ON_FRIDAY)
+    go_on = GO_ON.model_copy(update={"contact": id_of(CARL)})
+    (_, there) = past.when(go_on, by=ANNA, at=WINDOW_OF_FRIDAY).events
+    assert isinstance(there, e.Elsewhere)
+    assert isinstance(there.event, e.Created)
+    assert (there.event.contact, there.event.submitter) == (id_of(CARL), id_of(CARL))
+    strange = GO_ON.model_copy(update={"contact": id_of(GINA)})
+    past.when(strange, by=ANNA, at=WINDOW_OF_FRIDAY).then_refused(no.NotOfTheAccount)
 
 
 @pytest.mark.parametrize("gone", ["left", "moved"])

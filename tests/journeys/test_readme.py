@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TEST_ALL
+from tests.conftest import TEST_ALL, require
 from tests.deploy.running import Running, within
 
 ROOT = Path(__file__).parent.parent.parent
@@ -24,6 +24,7 @@ def tour() -> str:
 def test_the_tour_of_the_readme_runs_word_for_word(tmp_path: Path) -> None:
     if not HELPDESK.exists():
         (pytest.fail if TEST_ALL else pytest.skip)(f"{HELPDESK} is not there")
+    require("curl")
     (tmp_path / "deploy").symlink_to(ROOT / "deploy")
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     running = Running(tmp_path)
