@@ -2,19 +2,30 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
 
-from api import cases, configuration, errors, health
+from api import cases, commands, configuration, errors, health
 from api.auth import Tokens
 from api.deps import Services
+from api.limits import BodyLimit
 from domain.runtime import database
 from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings, settings
 from projections.positions import Positions
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+class Described(FastAPI):
+    """An application whose description says how to sign in: `asking` reads the header by hand."""
+
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        described["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        return described
 
 
 def create_app(given: Settings | None = None) -> FastAPI:
@@ -29,9 +40,12 @@ def create_app(given: Settings | None = None) -> FastAPI:
         log.info("api_stopped")
 
     # Swagger's and Redoc's pages load their scripts from elsewhere; the description itself is ours.
-    app = FastAPI(
+    app = Described(
         title="Casebook", version=chosen.build, lifespan=lifespan, docs_url=None, redoc_url=None
     )
+    app.add_middleware(BodyLimit)
+    # First, and not included as a router: FastAPI looks at each route of it several times.
+    app.router.routes.extend(commands.ROUTES)
     for module in (health, cases, configuration):
         app.include_router(module.router)
     errors.install(app)

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from time import monotonic
 from typing import Final
 from uuid import UUID
@@ -15,7 +16,7 @@ from psycopg.rows import TupleRow, class_row
 from domain.configuration import Person
 from domain.runtime.database import Pool
 from domain.runtime.documents import Documents
-from domain.values import Actor
+from domain.values import Actor, Role
 
 PREFIX: Final = "cb_"
 FRESH_SECONDS: Final = 5.0  # as long as a token that was revoked may still be taken
@@ -95,9 +96,7 @@ class Tokens:
         found = await self._documents.one(token.person, Person)
         if found is None or not found[0].active:
             raise TokenRefused
-        return Actor.model_construct(
-            id=token.person, role=found[0].role, account=found[0].account, on_behalf_of=None
-        )
+        return _actor(token.person, found[0].role, found[0].account)
 
     async def _find(self, secret: str) -> Token:
         async with (
@@ -114,6 +113,11 @@ class Tokens:
             self._remembered.clear()
         self._remembered[secret] = (monotonic() + FRESH_SECONDS, token)
         return token
+
+
+@lru_cache(maxsize=10_000)
+def _actor(person: UUID, role: Role, account: UUID | None) -> Actor:
+    return Actor(id=person, role=role, account=account)
 
 
 def _digest(secret: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 from uuid import UUID
 
 import orjson
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from api.deps import Asking
 from domain.case import Case
+from domain.commands import CaseCommand, Create, Erase, Forget
 from domain.configuration import Account, Person
 from domain.events import desk_fields
 from domain.permitted import is_hidden
@@ -21,6 +22,14 @@ from domain.values import Actor, Erased
 from projections.cases import CaseRow
 
 Word: TypeAlias = dict[str, str]
+
+AT_THE_COMMAND_LINE: Final = frozenset({Erase, Forget})
+PATHS: Final = {
+    command: command.path()
+    for command in get_args(CaseCommand)
+    if command not in {Create, *AT_THE_COMMAND_LINE}
+}
+"""The commands on a case that the API has, and each one's last part of the path."""
 
 
 class Answer(BaseModel):
@@ -138,7 +147,7 @@ async def answer(outcome: Outcome, by: Asking) -> bytes:
             "position": outcome.position,
             "status": case.status,
             "badges": case.badges,
-            "allowed": {command.path(): why and why.said for command, why in allowed.items()},
+            "allowed": {PATHS[c]: why and why.said for c, why in allowed.items() if c in PATHS},
         }
     )
 

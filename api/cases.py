@@ -1,58 +1,29 @@
-"""Cases over HTTP: one POST for each command, and what can be read of a case."""
+"""What can be read of cases over HTTP: the list, one case, its history."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Final, Literal, get_args
-from uuid import UUID
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from api.bodies import Answer, Detail, Happened, Listed, answer, detail, happened, summary
+from api.bodies import Detail, Happened, Listed, detail, happened, summary
 from api.cursors import read_cursor, write_cursor
-from api.deps import READING, SECURITY, WRITING, Asking, By, Services
-from domain.commands import CaseCommand, Command, Create, Erase, Forget
+from api.deps import READING, SECURITY, Asking, By, case_id
 from domain.errors import CaseUnknown
 from domain.fold import case_of
 from domain.permitted import sees
-from domain.values import Severity, Status
+from domain.values import Key, Severity, Status
 from projections import access, cases
 from projections.cases import Filter
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
 PAGE: Final = 25
-AT_THE_COMMAND_LINE: Final = frozenset({Erase, Forget})
-ON_A_CASE: Final[tuple[type[Command], ...]] = tuple(
-    command for command in get_args(CaseCommand) if command not in {Create, *AT_THE_COMMAND_LINE}
-)
-
-
-@router.post("", status_code=201, response_model=Answer, openapi_extra=WRITING)
-async def create(command: Create, by: By) -> Response:
-    """Raise a case. Account and contact are preset to one's own."""
-    return await _carried_out(None, command, by, status=201)
-
-
-def _route(kind: type[Command]) -> Callable[..., Awaitable[Response]]:
-    async def carry_out(case: str, command: Command, by: By) -> Response:
-        return await _carried_out(_id(by.given, case), command, by)
-
-    carry_out.__doc__ = kind.__doc__
-    carry_out.__name__ = kind.verb().replace(" ", "_")
-    carry_out.__annotations__["command"] = kind
-    return carry_out
-
-
-for _command in ON_A_CASE:
-    router.post(f"/{{case}}/{_command.path()}", response_model=Answer, openapi_extra=WRITING)(
-        _route(_command)
-    )
 
 
 @router.get("", openapi_extra=READING)
 async def listed(
     by: By,
     status: Literal["open", "all"] | Status = "open",
-    application: Annotated[str | None, Query(max_length=63)] = None,
+    application: Key | None = None,
     severity: Severity | None = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Listed:
@@ -79,7 +50,7 @@ async def one(case: str, by: By, response: Response) -> Detail:
     """A case as it is now."""
     await _reached(by)
     async with by.given.reads.connection() as conn:
-        row = await cases.one(conn, _id(by.given, case), access.visible_to(by.by))
+        row = await cases.one(conn, case_id(by.given, case), access.visible_to(by.by))
     if row is None:
         raise CaseUnknown
     found = await detail(row, by)
@@ -90,36 +61,13 @@ async def one(case: str, by: By, response: Response) -> Detail:
 @router.get("/{case}/events", openapi_extra=SECURITY)
 async def events(case: str, by: By) -> list[Happened]:
     """The history of a case, in order; what a viewer may not see is there as withheld."""
-    history = await by.given.store.history(_id(by.given, case))
+    history = await by.given.store.history(case_id(by.given, case))
     found = case_of(history)
     if found is None or not sees(found, by.by.person, by.by):
         raise CaseUnknown
     return [happened(recorded, found, by.by) for recorded in history]
 
 
-def _id(given: Services, case: str) -> UUID:
-    try:
-        return given.store.lookup.case_id(case)
-    except ValueError:
-        raise CaseUnknown from None
-
-
 async def _reached(by: Asking) -> None:
     if by.at_least is not None:
         await by.given.positions.wait(by.at_least, (access.NAME, cases.NAME))
-
-
-async def _carried_out(
-    case: UUID | None, command: Command, by: Asking, status: int = 200
-) -> Response:
-    outcome = await by.given.store.handle(
-        case, command, by=by.by, cause=by.cause, key=by.key, expecting=by.expecting
-    )
-    found = outcome.case
-    headers = {"ETag": f'"{found.version_for(by.by)}"', "Position": str(outcome.position)}
-    if case is None:
-        headers["Location"] = f"{router.prefix}/{found.id}"
-    if outcome.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    body = await answer(outcome, by)
-    return Response(body, status, headers, "application/json")

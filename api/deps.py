@@ -1,12 +1,15 @@
 """What a route needs: the open services of this process, who asks, and what the headers say."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import Depends, Request
 
 from api.auth import TokenRefused, Tokens
+from domain.errors import CaseUnknown
 from domain.recorded import Cause
 from domain.runtime.database import Pool
 from domain.runtime.documents import Documents
@@ -71,31 +74,47 @@ async def asking(request: Request) -> Asking:
         HeaderRefused: a header is not what it must be.
     """
     given: Services = request.app.state.services
-    headers = request.headers
-    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    said: dict[bytes, bytes] = dict(request.scope["headers"])
+    scheme, _, secret = said.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise TokenRefused
     by = await given.tokens.actor(secret.strip())
     return Asking(
         given=given,
         by=by,
-        cause=Cause("request", _text(headers.get("request-id"), "Request-Id", MOST_REQUEST_ID)),
-        key=_text(headers.get("idempotency-key"), "Idempotency-Key", MOST_KEY),
-        expecting=_number(headers.get("if-match"), "If-Match", _VERSION, "a version"),
-        at_least=_number(headers.get("at-least"), "At-Least", _POSITION, "a position"),
+        cause=Cause("request", _text(said, "Request-Id", MOST_REQUEST_ID)),
+        key=_text(said, "Idempotency-Key", MOST_KEY),
+        expecting=_number(said, "If-Match", _VERSION, "a version"),
+        at_least=_number(said, "At-Least", _POSITION, "a position"),
     )
 
 
-def _text(value: str | None, header: str, most: int) -> str | None:
+def case_id(given: Services, reference: str) -> UUID:
+    """The case that a number or an id in a URL means.
+
+    Raises:
+        CaseUnknown: it is neither; told like a case that is not there.
+    """
+    try:
+        return given.store.lookup.case_id(reference)
+    except ValueError:
+        raise CaseUnknown from None
+
+
+def _text(said: Mapping[bytes, bytes], header: str, most: int) -> str | None:
+    value = said.get(header.lower().encode())
     if value is not None and not 0 < len(value) <= most:
         raise HeaderRefused(header, f"a text of up to {most} characters")
-    return value
+    return None if value is None else value.decode("latin-1")
 
 
-def _number(value: str | None, header: str, pattern: re.Pattern[str], what: str) -> int | None:
+def _number(
+    said: Mapping[bytes, bytes], header: str, pattern: re.Pattern[str], what: str
+) -> int | None:
+    value = said.get(header.lower().encode())
     if value is None:
         return None
-    if not (found := pattern.fullmatch(value.strip())):
+    if not (found := pattern.fullmatch(value.decode("latin-1").strip())):
         raise HeaderRefused(header, what)
     return int(found[found.lastindex or 0])
 

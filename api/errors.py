@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from api.auth import TokenRefused
 from api.cursors import CursorNotOurs
 from api.deps import HeaderRefused
+from api.limits import BodyTooLarge
 from domain import errors as no
 from domain.runtime.appending import (
     CommandRefused,
@@ -47,6 +48,7 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     HeaderRefused: HTTPStatus.BAD_REQUEST,
     BeyondTheHead: HTTPStatus.BAD_REQUEST,
     NotYetThere: HTTPStatus.SERVICE_UNAVAILABLE,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     StateTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     QueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
     QueueClosed: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -75,15 +77,15 @@ def problem(
     kind: str,
     detail: str,
     headers: Mapping[str, str] | None = None,
-    **more: object,
+    more: Mapping[str, object] | None = None,
 ) -> JSONResponse:
-    """An answer of RFC 9457. `kind` is the stable last part of its type."""
+    """An answer of RFC 9457. `kind` is the stable last part of its type; `more` its extensions."""
     body = {
         "type": TYPES + kind.replace(" ", "-"),
         "title": kind[:1].upper() + kind[1:],
         "status": int(status),
         "detail": detail,
-        **jsonable_encoder(more),
+        **jsonable_encoder(more or {}),
     }
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
@@ -91,7 +93,7 @@ def problem(
 async def _known(_request: Request, error: Exception) -> JSONResponse:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if isinstance(error, no.Refusal):
-        return problem(status, error.rule, str(error), **_details(error))
+        return problem(status, error.rule, str(error), more=_details(error))
     if isinstance(error, DATABASE_AWAY):
         return problem(status, "database away", AWAY, {"Retry-After": "2"})
     headers: dict[str, str] = {}
@@ -127,7 +129,7 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     broken = any(one["type"] == "json_invalid" for one in error.errors())
     status = HTTPStatus.BAD_REQUEST if broken else HTTPStatus.UNPROCESSABLE_ENTITY
     kind = "malformed JSON" if broken else "invalid request"
-    return problem(status, kind, "The request is not as it must be.", errors=wrong)
+    return problem(status, kind, "The request is not as it must be.", more={"errors": wrong})
 
 
 def _pointer(where: tuple[int | str, ...]) -> str:

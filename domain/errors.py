@@ -56,6 +56,8 @@ class Refusal(Exception):
         return str(self)
 
     def __str__(self) -> str:
+        if not self.details:
+            return self.message
         return self.message.format(**{name: _said(of) for name, of in self.details.items()})
 
 

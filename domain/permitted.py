@@ -230,6 +230,11 @@ RULES: Final[Mapping[type[c.Command], Rule]] = MappingProxyType({
     c.Forget: (_operator, ()),
 })  # fmt: skip
 
+# The same, by who may: each question about a role is asked once for all of its commands.
+_BY_WHO: Final[Mapping[Who, tuple[type[c.Command], ...]]] = {
+    who: tuple(command for command, rule in RULES.items() if rule[0] is who)
+    for who, _ in RULES.values()
+}
 WHILE_MERGED: Final = frozenset(
     {c.Unmerge, c.Watch, c.Unwatch, c.Note, c.Redact, c.Erase, c.Forget}
 )
@@ -247,7 +252,13 @@ def permitted(
     if not sees(case, by.person, by):
         return dict.fromkeys(RULES, no.CaseUnknown())
     asked = Asked(case, by, at, terms)
-    return {command: _refusal(asked, command) for command in RULES}
+    found: dict[type[c.Command], no.NotPermitted | None] = {}
+    for who, commands in _BY_WHO.items():
+        if who(case, by):
+            found |= {command: _in_this_state(asked, command) for command in commands}
+        else:
+            found |= _none_of_these(who, by.role)
+    return found
 
 
 def refusal(
@@ -258,19 +269,22 @@ def refusal(
         return _refuses_create(command, by)
     if command not in RULES or not sees(case, by.person, by):
         return no.CaseUnknown()
-    return _refusal(Asked(case, by, at, terms), command)
-
-
-def _refusal(asked: Asked, command: type[c.Command]) -> no.NotPermitted | None:
-    case, by = asked.case, asked.by
-    who, whens = RULES[command]
+    who = RULES[command][0]
     if not who(case, by):
         return _not_theirs(command, by.role, who)
+    return _in_this_state(Asked(case, by, at, terms), command)
+
+
+def _in_this_state(asked: Asked, command: type[c.Command]) -> no.NotPermitted | None:
+    case = asked.case
     if case.erased:
         return no.CaseErased()
     if case.merge and command not in WHILE_MERGED:
         return no.CaseMerged(target=case.merge.number)
-    return next((refused for when in whens if (refused := when(asked))), None)
+    for when in RULES[command][1]:
+        if refused := when(asked):
+            return refused
+    return None
 
 
 def _refuses_create(command: type[c.Command], by: Actor) -> no.NotPermitted | None:
@@ -282,6 +296,10 @@ def _refuses_create(command: type[c.Command], by: Actor) -> no.NotPermitted | No
 
 
 @cache
+def _none_of_these(who: Who, role: Role) -> Mapping[type[c.Command], no.NotPermitted]:
+    return {command: _not_theirs(command, role, who) for command in _BY_WHO[who]}
+
+
 def _not_theirs(command: type[c.Command], role: Role, who: Who) -> no.NotPermitted:
     kind = no.ContactOnly if who is _contact else no.RoleMayNot
     return kind(role=role, command=command.verb())

@@ -7,7 +7,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from domain.values import Actor
+from domain.values import CUSTOMER_ROLES, Actor
 from projections.page import Page
 
 NAME: Final = "access"
@@ -19,6 +19,7 @@ SELECT account, person, case_id FROM jsonb_populate_recordset(NULL::read.access,
 """
 
 ALL_CASES: Final = "true"
+NO_CASE: Final = "false"
 OF_ACCOUNT: Final = "c.account = %(viewer_account)s"
 OF_PERSON: Final = """
 c.id IN (SELECT a.case_id FROM read.access a
@@ -42,6 +43,6 @@ def apply(conn: Connection[TupleRow], page: Page) -> None:
 def visible_to(viewer: Actor) -> tuple[LiteralString, Mapping[str, Any]]:
     """A condition on `read.cases c` and its values: true for the cases that the viewer sees."""
     if not viewer.is_customer:
-        return ALL_CASES, {}
+        return NO_CASE if viewer.role in CUSTOMER_ROLES else ALL_CASES, {}
     values = {"viewer_account": viewer.account, "viewer": viewer.person}
     return (OF_ACCOUNT, values) if viewer.sees_account else (OF_PERSON, values)

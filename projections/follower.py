@@ -68,8 +68,7 @@ def _follow_once(url: str, codec: Codec, models: Mapping[str, Apply]) -> None:
     ):
         _wait_for_the_lead(conn)
         conn.execute(RELAXED)
-        for name in models:
-            conn.execute(REGISTER, {"name": name})
+        register(conn, models)
         ear.execute(LISTEN)
         folded = Folded(codec)
         while True:
@@ -93,8 +92,18 @@ def _wait_for_the_lead(conn: Connection[TupleRow]) -> None:
         sleep(STANDBY_SECONDS)
 
 
+def register(conn: Connection[TupleRow], models: Mapping[str, Apply]) -> None:
+    """New read models begin at the log's beginning."""
+    for name in models:
+        conn.execute(REGISTER, {"name": name})
+
+
 def catch_up(
-    conn: Connection[TupleRow], codec: Codec, folded: Folded, models: Mapping[str, Apply]
+    conn: Connection[TupleRow],
+    codec: Codec,
+    folded: Folded,
+    models: Mapping[str, Apply],
+    most: int = MOST_EVENTS,
 ) -> bool:
     """Gives one page to those read models that are furthest behind; False: all are at the head."""
     positions: dict[str, int] = dict(conn.execute(POSITIONS))
@@ -103,7 +112,7 @@ def catch_up(
         return False
     start = min(standing.values())
     with conn.transaction():
-        rows = read_page(conn, start, MOST_EVENTS)
+        rows = read_page(conn, start, most)
         if not rows:
             return False
         reading = [name for name, position in standing.items() if position == start]

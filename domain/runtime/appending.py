@@ -188,7 +188,7 @@ class AppendQueue:
         if self._in_the_air and gathered < worth:
             return []
         fair = -(-(gathered + self._in_the_air) // MOST_FLUSHES)
-        most = min(MOST_ITEMS, max(worth, fair))
+        most = min(MOST_ITEMS, fair) if fair >= worth else MOST_ITEMS
         flush: list[_Item] = []
         later: list[_Item] = []
         claimed: set[UUID] = set()

@@ -21,7 +21,10 @@ from domain.runtime.codec import Codec
 from domain.runtime.database import Pool
 from domain.runtime.history import LAST_OF, read, stored
 
-FRESH_SECONDS: Final = 5.0  # as long as a document may be older than the log
+# As long as a document may be older than the log, and the part of it in which one caller looks
+# again while the others still take what they have.
+FRESH_SECONDS: Final = 4.0
+GRACE_SECONDS: Final = 1.0
 MOST_REMEMBERED: Final = 20_000
 STANDARD: Final = "standard"
 
@@ -59,8 +62,10 @@ class Documents:
             until, known = self._remembered.get(stream, (0.0, None))
             if known is not None and until > now:
                 found[stream] = known
-            else:
-                missing.append(stream)
+                continue
+            missing.append(stream)
+            if known is not None and until + GRACE_SECONDS > now:
+                self._remembered[stream] = (until + GRACE_SECONDS, known)
         return found | await self._load(missing) if missing else found
 
     async def one(self, stream: UUID, kind: type[Kind]) -> tuple[Kind, int] | None:

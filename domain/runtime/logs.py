@@ -42,10 +42,15 @@ def _formatter(
     log_format: Literal["console", "json"], shared: list[Processor]
 ) -> structlog.stdlib.ProcessorFormatter:
     last: list[Processor]
+    # Never the variables of a traceback: words, tokens and keys stand in them.
     if log_format == "json":
-        last = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        without = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        tracebacks = structlog.processors.ExceptionRenderer(without)
+        last = [tracebacks, structlog.processors.JSONRenderer()]
     else:
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        plain = structlog.dev.plain_traceback
+        colours = sys.stderr.isatty()
+        last = [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],

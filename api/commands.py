@@ -1,0 +1,99 @@
+"""One POST for each command: described by FastAPI, carried out by one function.
+
+FastAPI's own way from a request to an endpoint costs more than all that a command does. So its
+routes stand here as the description of the API, and each is an ASGI application of ours.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.bodies import PATHS, Answer, answer
+from api.deps import WRITING, Asking, asking, case_id
+from domain.commands import Command, Create
+
+CASES: Final = "/api/v1/cases"
+
+
+class CommandRoute(APIRoute):
+    """The route of one kind of command: `POST /cases`, `POST /cases/{case}/escalate`."""
+
+    def __init__(self, kind: type[Command]) -> None:
+        path = CASES if kind is Create else f"{CASES}/{{case}}/{PATHS[kind]}"
+        super().__init__(
+            path,
+            _described(kind),
+            methods=["POST"],
+            tags=["cases"],
+            status_code=201 if kind is Create else 200,
+            response_model=Answer,
+            openapi_extra=WRITING,
+        )
+        self.app = _Carried(kind)
+
+
+class _Carried:
+    """Reads the request, carries the command out, answers."""
+
+    def __init__(self, kind: type[Command]) -> None:
+        self._kind = kind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        by = await asking(request)
+        command = _parsed(self._kind, await request.body())
+        reference = request.path_params.get("case")
+        case = case_id(by.given, reference) if reference else None
+        response = await carried_out(case, command, by)
+        await response(scope, receive, send)
+
+
+async def carried_out(case: UUID | None, command: Command, by: Asking) -> Response:
+    """The answer to a command; `case` None is for what makes one."""
+    outcome = await by.given.store.handle(
+        case, command, by=by.by, cause=by.cause, key=by.key, expecting=by.expecting
+    )
+    found = outcome.case
+    headers = {"ETag": f'"{found.version_for(by.by)}"', "Position": str(outcome.position)}
+    if case is None:
+        headers["Location"] = f"{CASES}/{found.id}"
+    if outcome.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    body = await answer(outcome, by)
+    return Response(body, 201 if case is None else 200, headers, "application/json")
+
+
+def _parsed(kind: type[Command], body: bytes) -> Command:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as wrong:
+        errors: list[Any] = wrong.errors(include_url=False, include_input=False)
+        located = [{**error, "loc": ("body", *error["loc"])} for error in errors]
+        raise RequestValidationError(located) from None
+
+
+def _described(kind: type[Command]) -> Callable[..., Awaitable[Answer]]:
+    """The endpoint as FastAPI describes it; `_Carried` stands in for it."""
+
+    async def create(command: Command) -> Answer:
+        raise AssertionError(f"{command} is carried out by the route itself")
+
+    async def on_a_case(case: str, command: Command) -> Answer:
+        raise AssertionError(f"{command} of {case} is carried out by the route itself")
+
+    endpoint = create if kind is Create else on_a_case
+    endpoint.__doc__ = kind.__doc__
+    endpoint.__name__ = kind.verb().replace(" ", "_")
+    endpoint.__annotations__["command"] = kind
+    return endpoint
+
+
+COMMANDS: Final[tuple[type[Command], ...]] = (Create, *PATHS)
+ROUTES: Final = tuple(CommandRoute(kind) for kind in COMMANDS)

@@ -1,0 +1,39 @@
+"""How much a request may send: counted while it arrives, whatever length it declares."""
+
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# The largest document, every character of it written as an escape.
+MOST_BYTES: Final = 2 * 1024 * 1024
+
+
+class BodyTooLarge(HTTPException):
+    """A request has at most 2 MiB."""
+
+    def __init__(self) -> None:
+        super().__init__(413, self.__doc__)
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class BodyLimit:
+    """Ends a request as soon as more than `MOST_BYTES` of it have come."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MOST_BYTES:
+                raise BodyTooLarge
+            return message
+
+        await self._app(scope, limited, send)
