@@ -1,20 +1,32 @@
 """`casebook up` in a folder of its own, as a person at a terminal has it."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 CASEBOOK = Path(sys.executable).with_name("casebook")
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user can enter; pytest's are closed to others."""
+    path = Path(tempfile.mkdtemp(prefix="casebook-up-")).resolve()
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 def free_port() -> int:

@@ -1,8 +1,6 @@
-import shutil
 import signal
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.deploy.running import Running, within
-
-
-@contextmanager
-def new_folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's own user can enter; pytest's are closed to others."""
-    path = Path(tempfile.mkdtemp(prefix="casebook-up-")).resolve()
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+from tests.deploy.running import Running, new_folder, within
 
 
 @contextmanager

@@ -21,18 +21,18 @@ def tour() -> str:
     return "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
 
 
-def test_the_tour_of_the_readme_runs_word_for_word(tmp_path: Path) -> None:
+def test_the_tour_of_the_readme_runs_word_for_word(folder: Path) -> None:
     if not HELPDESK.exists():
         (pytest.fail if TEST_ALL else pytest.skip)(f"{HELPDESK} is not there")
     require("curl")
-    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    running = Running(tmp_path)
+    (folder / "deploy").symlink_to(ROOT / "deploy")
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    running = Running(folder)
     try:
         assert within(60, running.is_ready), running.said
         done = subprocess.run(
             ["bash", "-eu", "-o", "pipefail", "-c", tour()],
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, "CASEBOOK_PORT": str(running.port), "HELPDESK": str(HELPDESK)},
             capture_output=True,
             text=True,
