@@ -1,0 +1,25 @@
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deploy.local.postgres import SERVICE, EmbeddedPostgres
+from tests.api.http import Http, serving
+from tests.desks import Desk, a_desk, settings_for
+
+
+@pytest.fixture
+def http(desk: Desk) -> Iterator[Http]:
+    with serving(desk) as http:
+        yield http
+
+
+@pytest.fixture(scope="module")
+def asked(
+    postgres: EmbeddedPostgres, databases: Callable[[str], Iterator[str]], migrated: str
+) -> Iterator[Http]:
+    """One API for all tests of a module that do not mind what others left behind."""
+    for name in databases(migrated):
+        desk: Desk = asyncio.run(a_desk(settings_for(postgres.url(name, SERVICE))))
+        with serving(desk) as http:
+            yield http
