@@ -18,6 +18,7 @@ from domain.recorded import Recorded
 from domain.runtime.codec import Codec, StateUnreadable
 from domain.runtime.database import connect
 from domain.runtime.history import page as read_page
+from domain.runtime.keys import KeyUnusable
 from projections import access, cases
 from projections.page import Folded, Page
 
@@ -118,7 +119,7 @@ def catch_up(
         reading = [name for name, position in standing.items() if position == start]
         try:
             recorded = codec.decode_all(rows)
-        except StateUnreadable as error:
+        except (StateUnreadable, KeyUnusable) as error:
             for name in reading:
                 _stop(conn, name, error)
             return True

@@ -1,0 +1,253 @@
+"""The follower: every read model is what the log says, whoever fails, leaves or is killed."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+import structlog
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from domain import commands as c
+from domain.events import Escalated
+from domain.runtime.database import connect
+from domain.runtime.store import Store
+from domain.values import ResolutionType
+from projections import access, cases, follower
+from projections.follower import HOLE_FOUND, READ_MODELS, catch_up
+from projections.page import Folded, Page
+from tests import examples as x
+from tests.conftest import Database
+from tests.deploy.running import within
+from tests.desks import MASTER_KEY, Desk
+from tests.domain.runtime.test_store import asked, on, raised
+from tests.projections.following import (
+    codec_of,
+    head,
+    positions,
+    projected,
+    rows,
+)
+
+SECRET = "The password is hunter2."
+
+
+async def some_lives(store: Store) -> None:
+    """A few cases that go through most of what the read models show."""
+    for number in range(4):
+        case = await raised(store, x.CLARA if number % 2 else x.ADA)
+        for command, by in (
+            (c.Take(), x.ANNA),
+            (c.Post(text=SECRET), x.CLARA if number % 2 else x.ADA),
+            (c.Note(text="Hm."), x.ANNA),
+            (c.Escalate(comment="We lose orders."), x.ADA),
+            (c.ChangeTags(add=("slow",)), x.ANNA),
+            (c.ChangeRecipients(add=("bo@acme.com",)), x.ADA),
+            (c.Resolve(type=ResolutionType.PROVIDED, root_cause="A loop.", summary="2.1"), x.ANNA),
+        ):
+            await asked(store, case, command, by)
+        if number == 1:
+            await asked(store, case, c.AcceptResolution(), x.ADA)
+            await asked(store, case, c.Reopen(comment="Again."), x.ADA)
+            await asked(store, case, c.ChangeDetails(contact=x.id_of(x.CARL)), x.ANNA)
+        if number == 2:
+            await asked(store, case, c.Merge(into="1"), x.ANNA)
+        if number == 3:
+            await asked(store, case, c.Redact(version=1, reason="A name."), x.SUE)
+
+
+def emptied(desk: Desk) -> None:
+    with psycopg.connect(desk.settings.database_url) as conn:
+        conn.execute("DELETE FROM read.models")
+        conn.execute("DELETE FROM read.cases")
+        conn.execute("DELETE FROM read.access")
+
+
+@pytest.mark.parametrize("most", [1, 7])
+def test_page_by_page_gives_the_same_bytes_as_all_at_once(desk: Desk, most: int) -> None:
+    on(desk, some_lives)
+    projected(desk.settings)
+    at_once = rows(desk.settings)
+    assert len(at_once["cases"]) == 4
+    emptied(desk)
+    projected(desk.settings, most=most)
+    assert rows(desk.settings) == at_once
+
+
+def test_following_along_gives_the_same_bytes_as_afterwards(desk: Desk) -> None:
+    """One memory of folded cases from the first event on, as a follower that never stops has it."""
+
+    async def work(store: Store) -> None:
+        with connect(desk.settings.database_url, "casebook test", autocommit=True) as conn:
+            codec = codec_of(desk.settings)
+            follower.register(conn, READ_MODELS)
+            folded, lives = Folded(codec), asyncio.create_task(some_lives(store))
+            while not lives.done():
+                await asyncio.sleep(0.01)
+                catch_up(conn, codec, folded, READ_MODELS)
+            await lives
+            while catch_up(conn, codec, folded, READ_MODELS):
+                pass
+
+    on(desk, work)
+    along = rows(desk.settings)
+    emptied(desk)
+    projected(desk.settings)
+    assert rows(desk.settings) == along
+
+
+def test_a_read_model_that_fails_stops_alone_and_says_why(desk: Desk) -> None:
+    on(desk, some_lives)
+
+    def planted(conn: Connection[TupleRow], page: Page) -> None:
+        if any(isinstance(recorded.event, Escalated) for recorded in page.recorded):
+            raise ZeroDivisionError("planted")
+        cases.apply(conn, page)
+
+    projected(desk.settings, most=1, models={access.NAME: access.apply, cases.NAME: planted})
+    found = positions(desk.settings)
+    assert found[access.NAME] == (head(desk.settings), None)
+    stopped, why = found[cases.NAME]
+    assert why == "ZeroDivisionError: planted"
+    first = next(p for p, e in _topics(desk) if e == "case.escalated")
+    assert stopped == first - 1
+    assert len(rows(desk.settings)["access"]) > 0
+
+
+def test_an_event_that_cannot_be_read_stops_whoever_must_read_it(
+    desk: Desk, database: Database
+) -> None:
+    on(desk, some_lives)
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute(
+            "UPDATE log.keys SET wrapped = decode('00', 'hex') WHERE slot = 'text' AND wrapped IS NOT NULL"
+        )
+    projected(desk.settings)
+    for position, why in positions(desk.settings).values():
+        assert position < head(desk.settings)
+        assert why is not None
+        assert why.startswith("KeyUnusable")
+
+
+def test_a_hole_is_an_alarm_and_never_a_wait(desk: Desk, database: Database) -> None:
+    on(desk, some_lives)
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute(
+            "INSERT INTO log.events SELECT (SELECT max(notification_id) + 2 FROM log.events),"
+            " gen_random_uuid(), 1, topic, state, recorded_at, NULL FROM log.events"
+            " WHERE topic = 'catalogue.set'"
+        )
+    with structlog.testing.capture_logs() as logs:
+        projected(desk.settings)
+    assert [log["event"] for log in logs if log["log_level"] == "critical"] == [HOLE_FOUND]
+    assert {p for p, _ in positions(desk.settings).values()} == {head(desk.settings)}
+
+
+def test_a_dropped_connection_blames_nobody(desk: Desk, database: Database) -> None:
+    on(desk, some_lives)
+
+    def dropped(conn: Connection[TupleRow], page: Page) -> None:
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s)", (conn.info.backend_pid,))
+        cases.apply(conn, page)
+
+    with pytest.raises(psycopg.OperationalError):
+        projected(desk.settings, models={access.NAME: access.apply, cases.NAME: dropped})
+    assert set(positions(desk.settings).values()) <= {(0, None)}
+    projected(desk.settings)
+    assert set(positions(desk.settings).values()) == {(head(desk.settings), None)}
+
+
+def test_redacted_words_leave_the_read_models(desk: Desk) -> None:
+    """Also from the memory of a follower that had folded the case before."""
+
+    async def work(store: Store) -> None:
+        case = await raised(store)
+        with connect(desk.settings.database_url, "casebook test", autocommit=True) as conn:
+            codec = codec_of(desk.settings)
+            follower.register(conn, READ_MODELS)
+            folded = Folded(codec)
+            while catch_up(conn, codec, folded, READ_MODELS):
+                pass
+            assert x.CREATE.subject in "".join(rows(desk.settings)["cases"])
+            await asked(store, case, c.Redact(version=1, reason="A name."), x.SUE)
+            await asked(store, case, c.Post(text="More."), x.CLARA)
+            while catch_up(conn, codec, folded, READ_MODELS):
+                pass
+        assert x.CREATE.subject not in "".join(rows(desk.settings)["cases"])
+
+    on(desk, work)
+
+
+def test_erased_words_leave_the_read_models(desk: Desk) -> None:
+    async def work(store: Store) -> None:
+        case = await raised(store)
+        projected(desk.settings)
+        await asked(store, case, c.Erase(reason="At Acme's wish."), x.OPERATOR)
+        projected(desk.settings)
+        assert x.CREATE.description not in "".join(rows(desk.settings)["cases"])
+
+    on(desk, work)
+
+
+@contextmanager
+def following(desk: Desk) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m projections` on this desk."""
+    env = {
+        **os.environ,
+        "CASEBOOK_DATABASE_URL": desk.settings.database_url,
+        "CASEBOOK_MASTER_KEY": MASTER_KEY,
+    }
+    process = subprocess.Popen([sys.executable, "-m", "projections"], env=env)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def at_the_head(desk: Desk) -> bool:
+    found = positions(desk.settings)
+    return bool(found) and {p for p, _ in found.values()} == {head(desk.settings)}
+
+
+def test_a_second_follower_stands_by_and_takes_over_within_5_seconds(desk: Desk) -> None:
+    async def one_more(store: Store) -> None:
+        await raised(store)
+
+    with following(desk) as first:
+        assert within(20, lambda: at_the_head(desk))
+        with following(desk) as second:
+            on(desk, one_more)
+            assert within(5, lambda: at_the_head(desk))
+            assert _followers(desk) == 1
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+            on(desk, one_more)
+            assert within(5, lambda: at_the_head(desk))
+            assert second.poll() is None
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(5) == 0
+
+
+def _followers(desk: Desk) -> int:
+    with psycopg.connect(desk.settings.database_url) as conn:
+        row = conn.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _topics(desk: Desk) -> list[tuple[int, str]]:
+    with psycopg.connect(desk.settings.database_url) as conn:
+        return list(
+            conn.execute("SELECT notification_id, topic FROM log.events ORDER BY notification_id")
+        )
