@@ -49,7 +49,7 @@ class Keyring:
         nonce, sealed = wrapped[1 : 1 + NONCE_BYTES], wrapped[1 + NONCE_BYTES :]
         try:
             return self._master.decrypt(nonce, sealed, _place(stream, version, slot))
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise KeyUnusable(stream, version) from None
 
     def digest(self, content: bytes) -> str:

@@ -126,7 +126,8 @@ def test_an_event_that_cannot_be_read_stops_whoever_must_read_it(
     on(desk, some_lives)
     with psycopg.connect(database.owner_url) as conn:
         conn.execute(
-            "UPDATE log.keys SET wrapped = decode('00', 'hex') WHERE slot = 'text' AND wrapped IS NOT NULL"
+            "UPDATE log.keys SET wrapped = decode('00', 'hex')"
+            " WHERE slot = 'text' AND wrapped IS NOT NULL"
         )
     projected(desk.settings)
     for position, why in positions(desk.settings).values():
