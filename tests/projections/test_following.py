@@ -13,16 +13,19 @@ import psycopg
 import pytest
 import structlog
 from psycopg import Connection
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
+from psycopg.sql import SQL
 
 from domain import commands as c
 from domain.events import Escalated
+from domain.fold import case_of
 from domain.recorded import Recorded
 from domain.runtime.database import connect
 from domain.runtime.history import page
 from domain.runtime.store import Store
 from domain.values import ResolutionType
 from projections import access, cases, follower
+from projections.cases import READ, CaseRow, row_of
 from projections.follower import HOLE_FOUND, LEADING, READ_MODELS, STANDING_BY, catch_up
 from projections.page import Folded, Page
 from tests import examples as x
@@ -119,9 +122,12 @@ def test_a_read_model_that_is_made_again_shows_at_each_position_what_was_then(de
         conn.execute("DELETE FROM read.cases")
         while catch_up(conn, codec, folded, READ_MODELS, 5):
             position = positions(desk.settings)[cases.NAME][0]
-            shown = dict(conn.execute("SELECT id, version FROM read.cases"))
-            then = [r for r in log if r.position <= position and r.stream in shown]
-            assert shown == {r.stream: r.version for r in then}
+            shown = conn.cursor(row_factory=class_row(CaseRow)).execute(READ + SQL("true"))
+            for row in shown.fetchall():
+                then = [r for r in log if r.position <= position and r.stream == row.id]
+                case = case_of(then)
+                assert case is not None
+                assert row == row_of(case)
     assert rows(desk.settings) == at_the_head
 
 
