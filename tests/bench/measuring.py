@@ -3,7 +3,7 @@
 import os
 import shutil
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,7 +52,16 @@ def durable_postgres() -> Iterator[EmbeddedPostgres]:
 
 
 def medians(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Each contestant's median; in every round each has a turn, so that all meet the same machine.
+    """Each contestant's median over `rounds`."""
+    return {
+        name: statistics.median(found) for name, found in alternate(contestants, rounds).items()
+    }
+
+
+def alternate(
+    contestants: Mapping[str, Callable[[], float]], rounds: int
+) -> dict[str, list[float]]:
+    """Each contestant's scores; in every round each has a turn, so that all meet the same machine.
 
     The first round warms up and does not count.
     """
@@ -63,4 +72,9 @@ def medians(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict
             if turn:
                 scores[name].append(score)
                 print(f"  round {turn}: {name:40} {score:12,.0f}")
-    return {name: statistics.median(found) for name, found in scores.items()}
+    return scores
+
+
+def ratio(scores: Sequence[float], others: Sequence[float]) -> float:
+    """The median of the ratios of each round: a machine that slows down slows both."""
+    return statistics.median(one / other for one, other in zip(scores, others, strict=True))
