@@ -60,7 +60,9 @@ class Lookup:
         An id follows from the number, so that finding a case by its number asks no read model.
         """
         text = str(reference)
-        return uuid5(self._log_id, f"case {int(text)}") if text.isdecimal() else UUID(text)
+        if text.isascii() and text.isdecimal():
+            return uuid5(self._log_id, f"case {int(text)}")
+        return UUID(text)
 
     async def found(self, case: Case | None, command: c.Command, by: Actor, id_: UUID) -> Found:
         """What the rules need in order to decide this command.
