@@ -1,5 +1,6 @@
 """Erasing at the command line: keys are destroyed, and that it happened is recorded."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from api.operating import CAUSE, AsJson, on_the_log, operator, person_id
 from api.terminal import refuse, say
 from domain.commands import Erase, Forget
 from domain.configuration import Person
+from domain.errors import CaseErased
 from domain.runtime.store import Store
 from projections.cases import mentioning
 
@@ -62,7 +64,8 @@ def erase_person(
         # The cases first: ended in the middle, the command can be given again with the address.
         forget = Forget(person=stream, email=email, reason=reason)
         for case in cases:
-            await store.handle(case, forget, by=by, cause=CAUSE)
+            with suppress(CaseErased):  # it keeps nothing any more
+                await store.handle(case, forget, by=by, cause=CAUSE)
         await store.handle(stream, Erase(reason=reason), by=by, cause=CAUSE)
         return [str(case) for case in cases]
 
