@@ -13,11 +13,11 @@ from domain.case import Case
 from domain.commands import CaseCommand, Create, Erase, Forget
 from domain.configuration import Account, Person
 from domain.events import desk_fields
-from domain.permitted import is_hidden
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF
 from domain.runtime.documents import InForce
 from domain.runtime.store import Outcome
+from domain.sight import is_hidden
 from domain.values import Actor, Erased
 from projections.cases import CaseRow
 

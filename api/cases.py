@@ -9,7 +9,7 @@ from api.cursors import read_cursor, write_cursor
 from api.deps import READING, SECURITY, Asking, By, case_id
 from domain.errors import CaseUnknown
 from domain.fold import case_of
-from domain.permitted import sees
+from domain.sight import sees
 from domain.values import Key, Severity, Status
 from projections import access, cases
 from projections.cases import Filter

@@ -10,7 +10,8 @@ from domain import errors as no
 from domain import events as e
 from domain.case import Case, Details
 from domain.conversation import attached
-from domain.permitted import Asked, oneself, sees
+from domain.permitted import Asked, oneself
+from domain.sight import sees
 from domain.terms import Terms
 from domain.values import MOST_RECIPIENTS, MOST_TAGS, Actor, Status
 

@@ -16,7 +16,7 @@ from domain import events as e
 from domain.case import Case
 from domain.decide import decide
 from domain.fold import case_of
-from domain.permitted import permitted, sees
+from domain.permitted import permitted
 from domain.recorded import Cause, CommandRef, Recorded
 from domain.runtime.appending import AppendQueue
 from domain.runtime.codec import Codec
@@ -24,6 +24,7 @@ from domain.runtime.database import Pool
 from domain.runtime.documents import document_of
 from domain.runtime.history import COMMAND, HEAD, PAGE, STREAM, STREAM_FOR_COMMAND, read, stored
 from domain.runtime.lookup import Lookup
+from domain.sight import sees
 from domain.terms import Terms
 from domain.values import Actor
 

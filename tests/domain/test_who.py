@@ -6,7 +6,8 @@ import pytest
 
 from domain import commands as c
 from domain import errors as no
-from domain.permitted import RULES, sees
+from domain.permitted import RULES
+from domain.sight import sees
 from domain.values import Actor, Role
 from tests.examples import (
     ADA,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from psycopg.sql import SQL
 
 from domain.events import DetailsChanged, Event
-from domain.permitted import sees
 from domain.recorded import Recorded
+from domain.sight import sees
 from domain.values import Actor, Role
 from projections import access, cases
 from projections.page import Folded, Page
