@@ -1,18 +1,21 @@
 """What can be read of cases over HTTP: the list, one case, its history."""
 
+from datetime import datetime
 from typing import Annotated, Final, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
 from api.bodies import Detail, Happened, Listed, detail, happened, summary
 from api.cursors import read_cursor, write_cursor
 from api.deps import READING, SECURITY, Asking, By, case_id
+from domain.case import Case
 from domain.errors import CaseUnknown
-from domain.fold import case_of
+from domain.fold import case_of, evolve
 from domain.sight import sees
-from domain.values import Key, Severity, Status
+from domain.values import Instant, Key, Severity, Status
 from projections import access, cases
-from projections.cases import Filter
+from projections.cases import CaseRow, Filter, row_of
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
@@ -46,11 +49,21 @@ async def listed(
 
 
 @router.get("/{case}", openapi_extra=READING)
-async def one(case: str, by: By, response: Response) -> Detail:
-    """A case as it is now."""
+async def one(
+    case: str,
+    by: By,
+    response: Response,
+    at: Instant | None = None,
+    version: Annotated[int | None, Query(ge=1)] = None,
+) -> Detail:
+    """A case as it is now, or as it was: `at` an instant, or at a version that one was shown."""
     await _reached(by)
-    async with by.given.reads.connection() as conn:
-        row = await cases.one(conn, case_id(by.given, case), access.visible_to(by.by))
+    reference = case_id(by.given, case)
+    if at is None and version is None:
+        async with by.given.reads.connection() as conn:
+            row = await cases.one(conn, reference, access.visible_to(by.by))
+    else:
+        row = await _then(reference, by, at, version)
     if row is None:
         raise CaseUnknown
     found = await detail(row, by)
@@ -66,6 +79,22 @@ async def events(case: str, by: By) -> list[Happened]:
     if found is None or not sees(found, by.by.person, by.by):
         raise CaseUnknown
     return [happened(recorded, found, by.by) for recorded in history]
+
+
+async def _then(case: UUID, by: Asking, at: datetime | None, version: int | None) -> CaseRow | None:
+    """What existed then, as far as the viewer may see it now."""
+    history = await by.given.store.history(case)
+    now = case_of(history)
+    if now is None or not sees(now, by.by.person, by.by):
+        return None
+    then: Case | None = None
+    for recorded in history:
+        later = evolve(then, recorded)
+        past = at is not None and recorded.at > at
+        if past or (version is not None and later.version_for(by.by) > version):
+            break
+        then = later
+    return row_of(then) if then else None
 
 
 async def _reached(by: Asking) -> None:

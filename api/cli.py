@@ -13,7 +13,8 @@ from http.client import HTTPConnection, HTTPException
 import typer
 
 from api import doctor, erasing, importing, operating, telling
-from api.terminal import fail, refuse
+from api.operating import AsJson
+from api.terminal import fail, refuse, say
 from deploy.local import environment
 from deploy.local.postgres import EmbeddedPostgres, PostgresDidNotStart, default_home
 from deploy.local.supervise import supervise, until_signalled
@@ -74,9 +75,9 @@ def up() -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database up to date: the one that is named, or the one that runs here."""
-    _migrate()
+    _migrate(as_json=as_json)
 
 
 # In the order in which a newcomer meets them.
@@ -128,12 +129,13 @@ def _use_master_key(*, shared: bool) -> None:
         print(f"CASEBOOK_MASTER_KEY is not set: using {file}, which no other machine has.")
 
 
-def _migrate() -> None:
+def _migrate(*, as_json: bool = False) -> None:
     try:
         applied = bring_up_to_date(databases().as_owner)
     except MigrationRefused as why:
         refuse(str(why))
-    print(f"Applied {', '.join(applied)}" if applied else "The database is up to date.", flush=True)
+    words = f"Applied {', '.join(applied)}" if applied else "The database is up to date."
+    say({"applied": applied}, words, as_json=as_json)
 
 
 def _announced(here: Serving, started: float) -> bool:
