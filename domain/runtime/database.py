@@ -11,8 +11,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-# What everybody answers alike: the database cannot be reached, or went away.
-DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout)
+# What everybody answers alike: the database cannot be reached, went away, or became a standby.
+DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout, errors.ReadOnlySqlTransaction)
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 
 SCHEMA = Path(__file__).parent / "schema"
