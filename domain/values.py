@@ -123,7 +123,11 @@ def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
 
 
 def _to_utc(instant: datetime) -> datetime:
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        msg = "lies outside the years 1 to 9999"
+        raise ValueError(msg) from None
 
 
 _Whole = WrapValidator(_keep_erased)

@@ -223,6 +223,25 @@ def test_a_cursor_that_somebody_made_up_is_no_failure_of_ours(asked: Http, at: s
     assert asked.get(x.ANNA, f"/cases?cursor={made_up}").status_code in {200, 400}
 
 
+@pytest.mark.parametrize(
+    "instant",
+    ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "2026-01-01"],
+)
+def test_an_instant_that_cannot_be_is_refused(asked: Http, instant: str) -> None:
+    case = asked.raised()["id"]
+    asked.shown()
+    question = asked.get(x.CLARA, f"/cases/{case}?at={instant.replace('+', '%2B')}")
+    is_a_problem(question, 422, "invalid-request")
+    waiting = {"awaited": "planned date", "until": instant}
+    is_a_problem(asked.post(x.ANNA, f"/cases/{case}/await", waiting), 422, "invalid-request")
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "x", "1.5", "%00", "9" * 5_000])
+def test_a_version_that_cannot_be_is_refused(asked: Http, version: str) -> None:
+    case = asked.raised()["id"]
+    is_a_problem(asked.get(x.CLARA, f"/cases/{case}?version={version}"), 422, "invalid-request")
+
+
 def test_fields_are_named_by_json_pointers_and_words_in_them_escaped(asked: Http) -> None:
     body = {**CREATE, "subject": "", "no/such~field": 1, "external_ids": {"crm": "", "No": "1"}}
     problem = is_a_problem(asked.post(x.CLARA, "/cases", body), 422, "invalid-request")

@@ -65,7 +65,9 @@ def unseen(asked: Http) -> Unseen:
 READS: dict[str, Callable[[Http, str], Response]] = {
     "head": lambda http, case: http.get(x.CARL, f"/cases/{case}"),
     "events": lambda http, case: http.get(x.CARL, f"/cases/{case}/events"),
-    "head of a version": lambda http, case: http.get(x.CARL, f"/cases/{case}", if_match='"1"'),
+    "seen before": lambda http, case: http.get(x.CARL, f"/cases/{case}", if_match='"1"'),
+    "at a version": lambda http, case: http.get(x.CARL, f"/cases/{case}?version=1"),
+    "at an instant": lambda http, case: http.get(x.CARL, f"/cases/{case}?at=2100-01-01T00:00:00Z"),
 }
 
 
@@ -174,6 +176,22 @@ def test_an_internal_step_moves_no_date_that_a_customer_sees(http: Http) -> None
     assert after == before
     assert http.seen(x.ANNA, case["id"])["modified_at"] > desk_before["modified_at"]
     assert http.seen(x.ANNA, case["id"])["version"] == 4
+
+
+def test_a_customer_s_versions_count_what_is_public_also_in_the_past(http: Http) -> None:
+    case = http.raised()["id"]
+    noted(http, case)
+    http.done(x.CLARA, case, "escalate", comment="Orders are lost.")
+    http.done(x.ANNA, case, "note", text="Hm.")
+    for version, status in ((1, "Unassigned"), (2, "Escalated"), (99, "Escalated")):
+        then = http.get(x.CLARA, f"/cases/{case}?version={version}")
+        assert (then.json()["version"], then.json()["status"]) == (min(version, 2), status)
+        assert then.headers["etag"] == f'"{min(version, 2)}"'
+    now = http.seen(x.CLARA, case)
+    assert http.get(x.CLARA, f"/cases/{case}?version=2").json() == now
+    assert http.get(x.ANNA, f"/cases/{case}?version=2").json()["version"] == 2
+    assert http.get(x.CLARA, f"/cases/{case}?at={now['created_at']}").json()["version"] == 1
+    assert http.get(x.CLARA, f"/cases/{case}?at=2020-01-01T00:00:00Z").status_code == 404
 
 
 def test_an_entry_that_became_internal_is_withheld_with_all_that_hangs_on_it(http: Http) -> None:
