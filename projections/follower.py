@@ -4,7 +4,9 @@ A page is decoded once and given to every read model that stands before it, in o
 rows and its position are kept together or lost together. A read model that fails stops alone.
 """
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from time import sleep
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -137,15 +139,33 @@ def _apply(conn: Connection[TupleRow], name: str, apply: Apply, page: Page) -> N
         with conn.transaction():
             apply(conn, page)
             conn.execute(MOVE, {"name": name, "position": page.last})
-    except psycopg.OperationalError:
-        raise
-    except Exception as error:  # noqa: BLE001  whatever it is, it stops this read model alone
+    except Exception as error:
+        if _passes(error):
+            raise
         _stop(conn, name, error)
 
 
+def _passes(error: Exception) -> bool:
+    """Whether nobody is to blame: the next try, on a new connection, may find it gone."""
+    away = isinstance(error, psycopg.OperationalError)
+    # psycopg calls it operational too, but what is too large for an index is so each time.
+    return away and not isinstance(error, psycopg.errors.ProgramLimitExceeded)
+
+
 def _stop(conn: Connection[TupleRow], name: str, error: Exception) -> None:
-    log.error(MODEL_FAILED, model=name, exc_info=error)
-    conn.execute(FAIL, {"name": name, "failure": f"{type(error).__name__}: {error}"})
+    failure = _why(error)
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    log.error(MODEL_FAILED, model=name, failure=failure, stack=stack)
+    conn.execute(FAIL, {"name": name, "failure": failure})
+
+
+def _why(error: Exception) -> str:
+    """What failed and where. Not its message: that may quote words, and everybody can read it."""
+    if isinstance(error, StateUnreadable | KeyUnusable):
+        return f"{type(error).__name__}: {error}".partition("\n")[0]
+    steps = traceback.extract_tb(error.__traceback__)
+    where = [step for step in steps if "site-packages" not in step.filename][-1]
+    return f"{type(error).__name__} at {Path(where.filename).name}, line {where.lineno}"
 
 
 def _alarm_at_holes(start: int, recorded: Sequence[Recorded]) -> None:

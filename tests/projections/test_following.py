@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -17,7 +18,7 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.sql import SQL
 
 from domain import commands as c
-from domain.events import Escalated
+from domain.events import Created, Escalated
 from domain.fold import case_of
 from domain.recorded import Recorded
 from domain.runtime.database import connect
@@ -133,27 +134,73 @@ def test_a_read_model_that_is_behind_shows_at_each_position_what_was_then(desk: 
     assert rows(desk.settings) == at_the_head
 
 
-@pytest.mark.parametrize("fault", ["of ours", "of the database"])
+@pytest.mark.parametrize("fault", ["ZeroDivisionError", "DivisionByZero", "ProgramLimitExceeded"])
 def test_a_read_model_that_fails_stops_alone_and_says_why(desk: Desk, fault: str) -> None:
     on(desk, some_lives)
 
     def planted(conn: Connection[TupleRow], page: Page) -> None:
         cases.apply(conn, page)
         if any(isinstance(recorded.event, Escalated) for recorded in page.recorded):
-            if fault == "of the database":
+            if fault == "ProgramLimitExceeded":
+                conn.execute("SELECT repeat('x', 2000000000)")
+            if fault == "DivisionByZero":
                 conn.execute("SELECT 1 / 0")
-            raise ZeroDivisionError("division by zero")
+            raise ZeroDivisionError
 
     projected(desk.settings, most=1, models={access.NAME: access.apply, cases.NAME: planted})
     found = positions(desk.settings)
     assert found[access.NAME] == (head(desk.settings), None)
     stopped, why = found[cases.NAME]
-    assert why in {"ZeroDivisionError: division by zero", "DivisionByZero: division by zero"}
+    assert why is not None
+    assert why.startswith(f"{fault} at test_following.py, line ")
     first = next(r for r in _log(desk) if isinstance(r.event, Escalated))
     assert stopped == first.position - 1
     with psycopg.connect(desk.settings.database_url) as conn:
         shown = conn.execute("SELECT version FROM read.cases WHERE id = %s", (first.stream,))
         assert shown.fetchone() == (first.version - 1,), "rows and position are kept together"
+
+
+@pytest.mark.parametrize("fault", ["of ours", "of the database", "of an event"])
+def test_why_a_read_model_stopped_never_quotes_what_people_wrote(
+    desk: Desk, database: Database, fault: str
+) -> None:
+    """Neither where everybody can read it, without a token, nor in the log."""
+    on(desk, some_lives)
+
+    def planted(conn: Connection[TupleRow], page: Page) -> None:
+        for case in page.cases.values():
+            if fault == "of the database":
+                conn.execute("SELECT %s::integer", [case.details.subject])
+            raise ValueError(case.details.subject)
+
+    if fault == "of an event":
+        spoilt(desk, database)
+    with structlog.testing.capture_logs() as logs:
+        projected(desk.settings, models={"planted": planted})
+    (why,) = {why for _, why in positions(desk.settings).values()}
+    assert why
+    for told in (why, str(logs)):
+        assert x.CREATE.subject not in told
+        assert SECRET not in told
+
+
+def spoilt(desk: Desk, database: Database) -> None:
+    """An event whose words can be read, and which is none that a release ever wrote."""
+    codec = codec_of(desk.settings)
+    (created,) = [r for r in _log(desk) if isinstance(r.event, Created)][:1]
+    frame = codec.encode(replace(created, stream=x.CASE, version=1))
+    state = frame.state.replace(b'"number":"', b'"nonsense":"')
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute(
+            "INSERT INTO log.events SELECT max(notification_id) + 1, %s, 1, 'case.created', %s,"
+            " now(), NULL FROM log.events",
+            (x.CASE, state),
+        )
+        for slot, wrapped in frame.keys.items():
+            conn.execute(
+                "INSERT INTO log.keys (stream, version, slot, wrapped) VALUES (%s, 1, %s, %s)",
+                (x.CASE, slot, wrapped),
+            )
 
 
 def test_an_event_that_cannot_be_read_stops_whoever_must_read_it(
