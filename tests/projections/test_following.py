@@ -7,9 +7,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import psycopg
 import pytest
 import structlog
@@ -23,8 +23,10 @@ from domain.fold import case_of
 from domain.recorded import Recorded
 from domain.runtime.database import connect
 from domain.runtime.history import page
+from domain.runtime.keys import Keyring
+from domain.runtime.sealing import Seal
 from domain.runtime.store import Store
-from domain.values import ResolutionType
+from domain.values import ResolutionType, Slot
 from projections import access, cases, follower
 from projections.cases import READ, CaseRow, row_of
 from projections.follower import HOLE_FOUND, LEADING, READ_MODELS, STANDING_BY, catch_up
@@ -174,6 +176,7 @@ def test_why_a_read_model_stopped_never_quotes_what_people_wrote(
             raise ValueError(case.details.subject)
 
     if fault == "of an event":
+        projected(desk.settings, models={"planted": lambda _conn, _page: None})
         spoilt(desk, database)
     with structlog.testing.capture_logs() as logs:
         projected(desk.settings, models={"planted": planted})
@@ -185,22 +188,21 @@ def test_why_a_read_model_stopped_never_quotes_what_people_wrote(
 
 
 def spoilt(desk: Desk, database: Database) -> None:
-    """An event whose words can be read, and which is none that a release ever wrote."""
-    codec = codec_of(desk.settings)
-    (created,) = [r for r in _log(desk) if isinstance(r.event, Created)][:1]
-    frame = codec.encode(replace(created, stream=x.CASE, version=1))
-    state = frame.state.replace(b'"number":"', b'"nonsense":"')
+    """An event with words in a field that no release ever wrote."""
+    created = next(r for r in _log(desk) if isinstance(r.event, Created))
+    seal = Seal(Keyring(desk.settings.master_key_bytes), x.CASE, 1)
+    state = orjson.loads(codec_of(desk.settings).encode(created).state)
+    state["data"] = seal.fields({"nonsense": Slot.TEXT}, {"nonsense": SECRET}, "")
     with psycopg.connect(database.owner_url) as conn:
         conn.execute(
             "INSERT INTO log.events SELECT max(notification_id) + 1, %s, 1, 'case.created', %s,"
             " now(), NULL FROM log.events",
-            (x.CASE, state),
+            (x.CASE, orjson.dumps(state)),
         )
-        for slot, wrapped in frame.keys.items():
-            conn.execute(
-                "INSERT INTO log.keys (stream, version, slot, wrapped) VALUES (%s, 1, %s, %s)",
-                (x.CASE, slot, wrapped),
-            )
+        conn.execute(
+            "INSERT INTO log.keys (stream, version, slot, wrapped) VALUES (%s, 1, 'text', %s)",
+            (x.CASE, seal.wrapped["text"]),
+        )
 
 
 def test_an_event_that_cannot_be_read_stops_whoever_must_read_it(
