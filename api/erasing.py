@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from api.operating import CAUSE, AsJson, on_the_log, operator, person_id
+from api.operating import CAUSE, AsJson, checked, on_the_log, operator, person_id
 from api.terminal import refuse, say
 from domain.commands import Erase, Forget
 from domain.configuration import Person
 from domain.errors import CaseErased
+from domain.fold import case_of
+from domain.runtime.settings import settings
 from domain.runtime.store import Store
-from projections.cases import mentioning
+from projections.cases import NAME, mentioning
+from projections.positions import NotYetThere, Positions
 
 app = typer.Typer(help="Destroy the words of a case, or of a person.", no_args_is_help=True)
 
@@ -28,6 +31,7 @@ def erase_case(
     as_json: AsJson = False,
 ) -> None:
     """Destroy everything that was written in a case. It cannot be undone."""
+    command = checked(Erase, {"reason": reason})
     _ask(f"Everything written in case {case} becomes unreadable for ever. Go on?", yes=yes)
 
     async def work(store: Store) -> int:
@@ -35,7 +39,10 @@ def erase_case(
             stream = store.lookup.case_id(case)
         except ValueError:
             refuse(f"There is no case {case}.")
-        outcome = await store.handle(stream, Erase(reason=reason), by=operator(), cause=CAUSE)
+        # The same command at a person's stream erases the person.
+        if case_of(await store.history(stream)) is None:
+            refuse(f"There is no case {case}.")
+        outcome = await store.handle(stream, command, by=operator(), cause=CAUSE)
         return outcome.position
 
     position = on_the_log(work)
@@ -51,6 +58,7 @@ def erase_person(
     as_json: AsJson = False,
 ) -> None:
     """Destroy a person's name and addresses, also those that cases keep. It cannot be undone."""
+    command = checked(Erase, {"reason": reason})
     _ask(f"The name and addresses of {person} become unreadable for ever. Go on?", yes=yes)
 
     async def work(store: Store) -> list[str]:
@@ -58,6 +66,7 @@ def erase_person(
         found = await store.lookup.documents.one(stream, Person)
         if found is None:
             refuse(f"There is no person {person}.")
+        await _all_shown(store)
         email = found[0].email
         async with store.pool.connection() as conn:
             cases = await mentioning(conn, stream, email)
@@ -66,12 +75,22 @@ def erase_person(
         for case in cases:
             with suppress(CaseErased):  # it keeps nothing any more
                 await store.handle(case, forget, by=by, cause=CAUSE)
-        await store.handle(stream, Erase(reason=reason), by=by, cause=CAUSE)
+        await store.handle(stream, command, by=by, cause=CAUSE)
         return [str(case) for case in cases]
 
     cases = on_the_log(work)
     words = f"{person} is erased; {len(cases)} cases kept something of theirs and no longer do."
     say({"person": person, "cases": cases}, words, as_json=as_json)
+
+
+async def _all_shown(store: Store) -> None:
+    """What a read model does not show yet would be left as it is, and nobody would know."""
+    positions = Positions(settings().database_url, store.pool)
+    async with positions.listening():
+        try:
+            await positions.wait(await store.head(), (NAME,))
+        except NotYetThere as late:
+            refuse(f"{late} Nothing was erased: casebook doctor says what to do.")
 
 
 def _ask(question: str, *, yes: bool) -> None:

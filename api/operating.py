@@ -16,6 +16,7 @@ from domain import commands as c
 from domain.configuration import Account, Person, document_stream
 from domain.errors import Refusal
 from domain.recorded import Cause
+from domain.runtime.keys import KeyUnusable
 from domain.runtime.opening import open_store
 from domain.runtime.settings import settings
 from domain.runtime.store import Store
@@ -45,7 +46,7 @@ def on_the_log(work: Callable[[Store], Awaitable[Result]]) -> Result:
 
     try:
         return asyncio.run(run())
-    except Refusal as refused:
+    except (Refusal, KeyUnusable) as refused:
         refuse(str(refused))
 
 
@@ -60,7 +61,7 @@ def add_account(
 ) -> None:
     """Add an account, or set it anew."""
     given = {"name": name, "zone": zone, "country": country, "domains": tuple(domain or ())}
-    command = c.SetAccount(document=_checked(Account, given))
+    command = c.SetAccount(document=checked(Account, given))
     stream = account_id(name)
     on_the_log(lambda store: store.handle(stream, command, by=operator(), cause=CAUSE))
     say({"account": stream, "name": name}, f"Account {name}: {stream}", as_json=as_json)
@@ -78,7 +79,7 @@ def add_person(
     """Add a person, or set them anew if the e-mail address is known."""
     of = account_id(account) if account else None
     given = {"name": name, "role": role, "account": of, "email": email}
-    document = _checked(Person, given)
+    document = checked(Person, given)
     stream = person_id(document.email) if document.email else uuid4()
     command = c.SetPerson(document=document)
     on_the_log(lambda store: store.handle(stream, command, by=operator(), cause=CAUSE))
@@ -93,6 +94,8 @@ def token(
     as_json: AsJson = False,
 ) -> None:
     """Make a bearer token for a person. It is shown once."""
+    if not label.isprintable():
+        refuse("label: must be one line without control characters.")
     expires = datetime.now(UTC) + timedelta(days=days)
     stream = person_id(person)
 
@@ -130,7 +133,8 @@ def _id(reference: str) -> UUID | None:
         return None
 
 
-def _checked(kind: type[Any], given: dict[str, Any]) -> Any:  # noqa: ANN401  of the kind given
+def checked(kind: type[Any], given: dict[str, Any]) -> Any:  # noqa: ANN401  of the kind given
+    """A command or a document of what was given; ends with a sentence where it is none."""
     try:
         return kind.model_validate(given)
     except ValidationError as wrong:

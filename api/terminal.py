@@ -29,4 +29,4 @@ def first_wrong(error: ValidationError) -> str:
     """What is wrong with the first field, in a sentence."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "The input"
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}."
+    return f"{field}: {first['msg'].removeprefix('Value error, ').rstrip('.')}."

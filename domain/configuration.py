@@ -16,7 +16,7 @@ from domain.values import (
     EmailAddress,
     Key,
     Label,
-    Personal,
+    PersonName,
     Role,
     Sentence,
     Severity,
@@ -99,7 +99,7 @@ class Account(Value):
 class Person(Value):
     """Somebody who signs in. `account` is None exactly for the desk's own people."""
 
-    name: Annotated[Personal, Field(min_length=1, max_length=200)]
+    name: PersonName
     email: EmailAddress | None = None
     role: Role
     account: UUID | None = None

@@ -112,6 +112,10 @@ def _email(text: str, info: ValidationInfo) -> str:
         raise ValueError(msg) from None
 
 
+def _name(text: str, info: ValidationInfo) -> str:
+    return text if info.context == STORED else _one_line(text)
+
+
 def _split(value: object) -> object:
     if isinstance(value, str):
         return [part for part in (part.strip() for part in value.split(",")) if part]
@@ -141,6 +145,13 @@ Label = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
     AfterValidator(_one_line),
+]
+PersonName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_name),
+    Sealed(Slot.PERSONAL),
+    _Whole,
 ]
 Subject = Annotated[
     str,

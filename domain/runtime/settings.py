@@ -6,6 +6,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Literal, TypeVar
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -27,6 +29,17 @@ def _is_a_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _leads_to_a_database(value: str) -> str:
+    try:
+        conninfo_to_dict(value)
+    except ProgrammingError:
+        raise ValueError("it must be an address such as postgresql://casebook@db/x") from None
+    return value
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_leads_to_a_database)]
+
+
 def _release() -> str:
     try:
         return version("casebook")
@@ -41,11 +54,11 @@ class Environment(BaseSettings):
 class Databases(Environment):
     """Where the data is: all that `casebook migrate` needs."""
 
-    database_url: str
+    database_url: DatabaseUrl
     """As the service's role, which may read the log and append to it."""
-    owner_url: str | None = None
+    owner_url: DatabaseUrl | None = None
     """As the owner, for migrations and erasure; None: `database_url` is the owner's."""
-    read_url: str | None = None
+    read_url: DatabaseUrl | None = None
     """Where read models are read; None: in `database_url`."""
 
     @property

@@ -132,6 +132,12 @@ def test_a_body_that_is_no_document_is_the_client_s_fault(asked: Http, content: 
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("name", ["\ud800", "a\x00b", "a\nb", "  ", "x" * 201, 7, None])
+def test_a_name_that_is_none_is_the_client_s_fault(asked: Http, name: object) -> None:
+    body = {"name": name, "role": "agent"}
+    is_a_problem(asked.ask(x.SUE, "PUT", f"/people/{uuid4()}", body), 422, "invalid-request")
+
+
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", '"']
 )

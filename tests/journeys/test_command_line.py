@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from base64 import b64encode
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests import examples as x
 from tests.deploy.running import CASEBOOK
 from tests.desks import MASTER_KEY, Desk
 from tests.domain.runtime.test_store import asked, on, raised
-from tests.projections.following import projected
+from tests.projections.following import head, projected
 
 ROWS = (
     "case,activity,resource,time\nA 1,Closed,Value 1,2012-01-02T03:04:05Z\nA 1,Hm,Value 1,never\n"
@@ -43,6 +44,10 @@ name = "Product Issue"
 """
 
 
+CLARA = str(x.id_of(x.CLARA))
+NO_TEXT = os.fsdecode(b"\xff")  # as a terminal sends what is not UTF-8
+
+
 @dataclass(frozen=True)
 class Said:
     status: int
@@ -58,10 +63,11 @@ class Said:
 class Terminal:
     folder: Path
     url: str | None
+    key: str = MASTER_KEY
 
     def casebook(self, *words: str) -> Said:
         ours = {name: v for name, v in os.environ.items() if not name.startswith("CASEBOOK_")}
-        named = {"CASEBOOK_DATABASE_URL": self.url, "CASEBOOK_MASTER_KEY": MASTER_KEY}
+        named = {"CASEBOOK_DATABASE_URL": self.url, "CASEBOOK_MASTER_KEY": self.key}
         done = subprocess.run(
             [CASEBOOK, *words],
             cwd=self.folder,
@@ -149,7 +155,11 @@ def test_a_case_and_a_person_are_erased(terminal: Terminal, desk: Desk) -> None:
     assert "It is slow" not in told
     assert "erased it: At Acme's wish." in told
     clara = str(x.id_of(x.CLARA))
-    assert terminal.casebook("erase", "person", clara, "--reason", "She left.", "--yes").status == 0
+    erase = ("erase", "person", clara, "--reason", "She left.", "--yes")
+    behind = terminal.casebook(*erase)
+    assert (behind.status, "has not reached position" in behind.err) == (2, True), "one case more?"
+    projected(desk.settings)
+    assert terminal.casebook(*erase).status == 0
     assert "Clara" not in terminal.casebook("replay", "1").out
 
 
@@ -186,7 +196,14 @@ def test_the_doctor_tells_well_from_wrong(terminal: Terminal, desk: Desk) -> Non
         (("accounts", "add", "X", "--zone", "Mars"), "zone: is no time zone"),
         (("people", "add", "X", "--role", "customer"), "A customer belongs to an account"),
         (("people", "add", "X", "--role", "operator"), "Nobody can be given the role"),
-        (("erase", "case", "7", "--reason", "x", "--yes"), "There is no such case.\n"),
+        (("erase", "case", "7", "--reason", "x", "--yes"), "There is no case 7.\n"),
+        (("erase", "case", CLARA, "--reason", "x", "--yes"), f"There is no case {CLARA}.\n"),
+        (("erase", "case", "7", "--reason", "", "--yes"), "reason: String should have at least"),
+        (("erase", "person", CLARA, "--reason", "y" * 2_001, "--yes"), "reason: String should"),
+        (("people", "add", NO_TEXT, "--role", "agent"), "name: Input should be a valid string"),
+        (("people", "add", "X", "--role", "agent", "--email", "x"), "email: is no e-mail address"),
+        (("token", CLARA, "--label", NO_TEXT), "label: must be one line"),
+        (("accounts", "add", "a\x07b"), "name: must be one line"),
         (("erase", "person", "x@y.z", "--reason", "x", "--yes"), "There is no person x@y.z.\n"),
         (("import", "none.csv", "--mapping", "none.toml"), "none.toml"),
     ],
@@ -199,6 +216,22 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_status_2(
     assert (told.status, told.out) == (2, "")
     assert told.err.startswith(said) or said in told.err.splitlines()[0]
     assert len(told.err.splitlines()) == 1
+    assert not told.err.endswith("..\n")
+
+
+@pytest.mark.parametrize(
+    "words", [("replay", "1"), ("tail", "--no-follow"), ("accounts", "add", "X"), ("token", CLARA)]
+)
+def test_under_another_master_key_nothing_is_read_and_above_all_nothing_written(
+    terminal: Terminal, desk: Desk, words: tuple[str, ...]
+) -> None:
+    a_case(desk)
+    before = head(desk.settings)
+    other = b64encode(bytes(32)).decode()
+    told = replace(terminal, key=other).casebook(*words)
+    assert (told.status, told.out) == (2, "")
+    assert told.err.endswith(" was wrapped by another master key.\n")
+    assert head(desk.settings) == before
 
 
 def test_without_a_database_it_says_so(tmp_path: Path) -> None:
