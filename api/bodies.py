@@ -1,6 +1,6 @@
 """What the API answers with. A word of the catalogue is {key, name}; instants are UTC, RFC 3339."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeAlias, get_args
 from uuid import UUID
@@ -12,7 +12,7 @@ from api.deps import Asking
 from domain.case import Case
 from domain.commands import CaseCommand, Create, Erase, Forget
 from domain.configuration import Account, Person
-from domain.events import desk_fields
+from domain.events import Created, Event, FollowedUp, Linked, Unlinked, desk_fields
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF
 from domain.runtime.documents import InForce
@@ -201,12 +201,31 @@ async def _shown(row: CaseRow, by: Asking) -> dict[str, Any]:
     }
 
 
-def happened(recorded: Recorded, case: Case | None, viewer: Actor) -> Happened:
-    """An event as this viewer is shown it, by what they may see now."""
+def other_case(event: Event) -> UUID | None:
+    """The case that an event ties its own case to."""
+    match event:
+        case Linked(case=other) | Unlinked(case=other) | FollowedUp(case=other):
+            return other
+        case Created(follows=other):
+            return other
+    return None
+
+
+def happened(
+    recorded: Recorded, case: Case | None, viewer: Actor, unseen: Container[UUID] = ()
+) -> Happened:
+    """An event as this viewer is shown it, by what they may see now.
+
+    `unseen` are cases that do not exist for the viewer: that there is a tie to one is told, and
+    not to which.
+    """
     if viewer.is_customer and (case is None or is_hidden(case, recorded.event)):
         return Happened(version=recorded.version, withheld=True)
     data = _readable(recorded.event.model_dump(exclude_unset=recorded.event.partial))
-    withheld = sorted(desk_fields(type(recorded.event)) & data.keys()) if viewer.is_customer else []
+    hidden = desk_fields(type(recorded.event)) if viewer.is_customer else frozenset()
+    if other_case(recorded.event) in unseen:
+        hidden |= {"follows"} if isinstance(recorded.event, Created) else {"case", "number"}
+    withheld = sorted(hidden & data.keys())
     return Happened(
         version=recorded.version,
         withheld=withheld or False,

@@ -1,17 +1,19 @@
 """What can be read of cases over HTTP: the list, one case, its history."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from api.bodies import Detail, Happened, Listed, detail, happened, summary
+from api.bodies import Detail, Happened, Listed, detail, happened, other_case, summary
 from api.cursors import read_cursor, write_cursor
-from api.deps import READING, SECURITY, Asking, By, case_id
+from api.deps import READING, Asking, By, case_id
 from domain.case import Case
 from domain.errors import CaseUnknown
 from domain.fold import case_of, evolve
+from domain.recorded import Recorded
 from domain.sight import sees
 from domain.values import Instant, Key, Severity, Status
 from projections import access, cases
@@ -71,14 +73,25 @@ async def one(
     return found
 
 
-@router.get("/{case}/events", openapi_extra=SECURITY)
+@router.get("/{case}/events", openapi_extra=READING)
 async def events(case: str, by: By) -> list[Happened]:
     """The history of a case, in order; what a viewer may not see is there as withheld."""
+    await _reached(by)
     history = await by.given.store.history(case_id(by.given, case))
     found = case_of(history)
     if found is None or not sees(found, by.by.person, by.by):
         raise CaseUnknown
-    return [happened(recorded, found, by.by) for recorded in history]
+    unseen = await _unseen(history, by)
+    return [happened(recorded, found, by.by, unseen) for recorded in history]
+
+
+async def _unseen(history: Sequence[Recorded], by: Asking) -> Collection[UUID]:
+    """Which of the cases that these events name do not exist for the viewer."""
+    others = {other for recorded in history if (other := other_case(recorded.event))}
+    if not others or not by.by.is_customer or by.by.sees_account:
+        return ()  # whatever is public in a case of theirs is a case of the account
+    async with by.given.reads.connection() as conn:
+        return others - await cases.those_seen(conn, others, access.visible_to(by.by))
 
 
 async def _then(case: UUID, by: Asking, at: datetime | None, version: int | None) -> CaseRow | None:

@@ -1,6 +1,6 @@
 """What does the list of cases show, and what the head of one?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -88,6 +88,7 @@ SELECT id FROM read.cases
  WHERE contact = %(person)s OR %(email)s::text = ANY(recipients) OR %(email)s::text = ANY(pending)
  ORDER BY id
 """
+AMONG: Final = "SELECT c.id FROM read.cases c WHERE c.id = ANY(%(some)s) AND "
 COUNT: Final = "SELECT count(*) FROM (SELECT FROM read.cases c WHERE "
 
 
@@ -183,6 +184,18 @@ async def one(
         statement = READ + SQL(condition) + SQL(" AND c.id = %(id)s")
         await cursor.execute(statement, {**values, "id": case})
         return await cursor.fetchone()
+
+
+async def those_seen(
+    conn: AsyncConnection[TupleRow],
+    some: Collection[UUID],
+    seen: tuple[LiteralString, Mapping[str, Any]],
+) -> set[UUID]:
+    """Which of some cases exist for the viewer whose condition `seen` is."""
+    condition, values = seen
+    statement = SQL(AMONG) + SQL(condition)
+    cursor = await conn.execute(statement, {**values, "some": list(some)})
+    return {case for (case,) in await cursor.fetchall()}
 
 
 async def listed(

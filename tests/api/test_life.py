@@ -288,6 +288,7 @@ def test_a_case_whose_window_is_over_is_followed_up_by_a_new_one(http: Http) -> 
     assert refused.json()["type"] == "/problems/reopen-window-passed"
     old = http.done(x.CLARA, case["id"], "follow-up", description="Again.")
     assert (old["status"], old["version"]) == ("Closed", 3)
+    http.shown()
     followed = http.events(x.CLARA, case["id"])[-1]["data"]
     new = http.seen(x.CLARA, followed["number"])
     assert (new["id"], new["subject"]) == (followed["case"], x.CREATE.subject)

@@ -238,6 +238,25 @@ def test_what_is_for_the_desk_in_a_public_event_is_withheld_and_named(
     assert (last["withheld"], last["data"][withheld[0]]) == (False, "SECRET")
 
 
+def test_to_which_case_one_is_tied_is_told_only_to_who_sees_that_case_too(http: Http) -> None:
+    own, ada, globex = http.raised(x.CLARA), http.raised(x.ADA), http.raised(x.GINA)
+    also = http.raised(x.CLARA)
+    for other in (ada, also, globex):
+        http.done(x.ANNA, own["id"], "link", kind="related", case=other["number"])
+    http.done(x.ANNA, own["id"], "unlink", kind="related", case=ada["number"])
+    http.shown()
+    for by, withheld in (
+        (x.CLARA, [["case", "number"], False, True, ["case"]]),
+        (x.ADA, [False, False, True, False]),
+        (x.ANNA, [False, False, False, False]),
+    ):
+        shown = http.events(by, own["id"])[1:]
+        assert [one["withheld"] for one in shown] == withheld
+        assert shown[1]["data"]["number"] == also["number"]
+    told = http.get(x.CLARA, f"/cases/{own['id']}/events").text
+    assert not any(str(case[name]) in told for case in (ada, globex) for name in ("id", "number"))
+
+
 def test_tags_are_the_desk_s_words(http: Http) -> None:
     case = http.raised()["id"]
     http.done(x.ANNA, case, "change-tags", add=["vpn"])
