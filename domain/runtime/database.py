@@ -129,6 +129,9 @@ def pool(url: str, name: str, *, most: int = 10) -> Pool:
         min_size=2,
         max_size=most,
         timeout=5,
+        # After that the next request tries anew. With the five minutes of the default, the pauses
+        # double up to half of them, and a database that is back is not noticed for as long.
+        reconnect_timeout=2,
         name=name,
     )
 

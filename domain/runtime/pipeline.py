@@ -20,6 +20,7 @@ Rows = list[tuple[Outcome, int | None]]
 
 PREPARE = "PREPARE append (jsonb) AS SELECT outcome, first_position FROM log.append($1)"
 PREPARED = b"append"
+LOOK_SECONDS = 0.5  # between two looks at a call that nobody has said to be answered
 OUTCOMES: dict[bytes | None, Outcome] = {
     b"appended": "appended",
     b"unchanged": "unchanged",
@@ -50,6 +51,8 @@ class Pipeline:
         self.commit_time = 0.0
         """Seconds of a call that its items do not explain, as of late: lock, commit, scheduling."""
         self._busy_since = 0.0
+        self._watched = True
+        self._timer: asyncio.TimerHandle | None = None
         self._libpq.enter_pipeline_mode()
         self._loop.add_reader(self._socket, self._read)
 
@@ -66,7 +69,7 @@ class Pipeline:
 
     @property
     def closed(self) -> bool:
-        return self._connection.closed
+        return not self._watched or self._connection.closed
 
     async def append(self, batch: bytes) -> Rows:
         """What `log.append` says: one row for each item.
@@ -82,14 +85,21 @@ class Pipeline:
         call: asyncio.Future[Rows] = self._loop.create_future()
         self._calls.append(call)
         self._write()
+        if self._timer is None:
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
         return await call
 
     def close(self, because: Exception | None = None) -> None:
         """Whoever still waits for an answer is told that the connection is lost."""
-        if not self.closed:
+        # Not only while it is connected: libpq closes a lost socket by itself, and the next one may
+        # get its number. A loop that still watched the old one would never hear of the new one.
+        if self._watched:
+            self._watched = False
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
             self._libpq.finish()
+        if self._timer:
+            self._timer.cancel()
         for call in self._calls:
             if not call.done():
                 lost = OperationalError("the connection is lost")
@@ -105,6 +115,27 @@ class Pipeline:
                 self._loop.remove_writer(self._socket)
         except Error as error:
             self.close(error)
+
+    def _look(self) -> None:
+        """Looks without having been called, and has the socket watched anew.
+
+        libpq closes lost sockets behind the loop's back, and the loop may take a new one for the
+        old: seen with uvloop under kills of the server. Nobody may wait for ever because of it.
+        """
+        self._timer = None
+        if not self._watched or not self._calls:
+            return
+        try:
+            there = self._libpq.socket == self._socket
+        except OperationalError as error:
+            self.close(error)
+            return
+        if there:
+            self._loop.remove_reader(self._socket)
+            self._loop.add_reader(self._socket, self._read)
+        self._read()
+        if self._watched:
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _read(self) -> None:
         try:

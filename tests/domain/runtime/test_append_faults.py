@@ -122,3 +122,17 @@ def test_poison_beside_lost_answers_still_harms_itself_alone(database: Database)
     assert len(good) == 195
     assert sorted(answer.first_position or 0 for answer in good) == list(range(2, 197))
     assert positions(database) == list(range(1, 197))
+
+
+def test_a_socket_that_the_loop_no_longer_watches_is_looked_after(database: Database) -> None:
+    """As after a kill of the server, when a new socket had the number of the lost one."""
+
+    async def main() -> list[Answer]:
+        async with AppendQueue(database.url) as queue:
+            answers = [await queue.append([a_frame()], uuid4())]
+            assert queue._pipeline is not None
+            asyncio.get_running_loop().remove_reader(queue._pipeline._socket)
+            answers += await asyncio.gather(*(queue.append([a_frame()], uuid4()) for _ in "ab"))
+            return answers
+
+    assert [answer.first_position for answer in run(main())] == [1, 2, 3]
