@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http.client import HTTPConnection, HTTPException
+from io import TextIOWrapper
 
 import typer
 
@@ -103,6 +104,9 @@ def use_what_runs_here() -> None:
 
 def main() -> None:
     """Runs the command; what goes wrong is one sentence and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal without Unicode shows what it can
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except DATABASE_AWAY:

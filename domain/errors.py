@@ -303,7 +303,7 @@ class RoleNotForPeople(DocumentRefusal):
 
 
 class RoleNeedsAccount(DocumentRefusal):
-    """A {role} belongs to an account, and only customers do."""
+    """Customers belong to an account and nobody else does: that is not so for this {role}."""
 
 
 class DocumentTooLarge(DocumentRefusal):

@@ -41,6 +41,8 @@ RELAXED: Final = "SET synchronous_commit = off"
 LISTEN: Final = "LISTEN events"
 NOTIFY: Final = "SELECT pg_notify('projected', %(position)s::text)"
 REGISTER: Final = "INSERT INTO read.models (name) VALUES (%(name)s) ON CONFLICT DO NOTHING"
+# Whatever stopped is tried again at each start: the cause may be mended by then.
+RETRY: Final = "UPDATE read.models SET failed_at = NULL, failure = NULL WHERE failed_at IS NOT NULL"
 POSITIONS: Final = "SELECT name, position FROM read.models WHERE failed_at IS NULL"
 MOVE: Final = "UPDATE read.models SET position = %(position)s WHERE name = %(name)s"
 FAIL: Final = """
@@ -72,6 +74,7 @@ def _follow_once(url: str, codec: Codec, models: Mapping[str, Apply]) -> None:
         _wait_for_the_lead(conn)
         conn.execute(RELAXED)
         register(conn, models)
+        conn.execute(RETRY)
         ear.execute(LISTEN)
         folded = Folded(codec)
         while True:

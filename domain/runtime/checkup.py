@@ -104,7 +104,7 @@ def _followed(conn: Connection[TupleRow], follower_lock: int) -> Iterator[Findin
     for name, position, failure in conn.execute(MODELS).fetchall():
         if failure:
             stopped = f"The read model '{name}' stopped at {position} of {head}: {failure}."
-            yield Finding(stopped, "mend the cause, then make the read model again")
+            yield Finding(stopped, "mend the cause, then start the follower again")
         elif position < head:
             yield Finding(f"The read model '{name}' is at {position} of {head} and catching up.")
         else:

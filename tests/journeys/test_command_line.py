@@ -194,7 +194,7 @@ def test_the_doctor_tells_well_from_wrong(terminal: Terminal, desk: Desk) -> Non
         (("replay", "abc"), "There is no case abc.\n"),
         (("token", "nobody@in.it"), "There is no person nobody@in.it: casebook people add.\n"),
         (("accounts", "add", "X", "--zone", "Mars"), "zone: is no time zone"),
-        (("people", "add", "X", "--role", "customer"), "A customer belongs to an account"),
+        (("people", "add", "X", "--role", "customer"), "Customers belong to an account"),
         (("people", "add", "X", "--role", "operator"), "Nobody can be given the role"),
         (("erase", "case", "7", "--reason", "x", "--yes"), "There is no case 7.\n"),
         (("erase", "case", CLARA, "--reason", "x", "--yes"), f"There is no case {CLARA}.\n"),
@@ -241,3 +241,13 @@ def test_without_a_database_it_says_so(tmp_path: Path) -> None:
     away = Terminal(tmp_path, "postgresql://casebook@127.0.0.1:1/x").casebook("replay", "1")
     assert (away.status, away.out) == (1, "")
     assert away.err == "The database does not answer: casebook doctor says why.\n"
+
+
+def test_a_terminal_without_unicode_is_told_what_it_can_show(
+    terminal: Terminal, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_case(desk)
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    told = terminal.casebook("replay", "1")
+    assert told.status == 0
+    assert "Closed \\xb7 Standard" in told.out

@@ -331,3 +331,16 @@ def test_a_second_follower_stands_by_and_takes_over_within_5_seconds(
 def _log(desk: Desk) -> list[Recorded]:
     with connect(desk.settings.database_url, "casebook test") as conn:
         return codec_of(desk.settings).decode_all(page(conn, 0, 10_000))
+
+
+def test_what_had_stopped_is_tried_again_at_the_next_start(desk: Desk, tmp_path: Path) -> None:
+    on(desk, some_lives)
+
+    def planted(conn: Connection[TupleRow], page: Page) -> None:
+        raise ZeroDivisionError(f"planted after {len(page.recorded)} for {conn}")
+
+    projected(desk.settings, models={access.NAME: access.apply, cases.NAME: planted})
+    assert positions(desk.settings)[cases.NAME][1] is not None
+    with following(desk, tmp_path / "said"):
+        assert within(20, lambda: at_the_head(desk))
+    assert set(positions(desk.settings).values()) == {(head(desk.settings), None)}
