@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api import cases, commands, configuration, errors, health
 from api.auth import Tokens
@@ -21,6 +22,9 @@ log = structlog.stdlib.get_logger(__name__)
 
 class Described(FastAPI):
     """An application whose description says how to sign in: `asking` reads the header by hand."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return commands.Commands(super().build_middleware_stack())
 
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()

@@ -1,7 +1,7 @@
 """One POST for each command: described by FastAPI, carried out by one function.
 
 FastAPI's own way from a request to an endpoint costs more than all that a command does. So its
-routes stand here as the description of the API, and each is an ASGI application of ours.
+routes stand here as the description of the API, and `Commands` answers before they are reached.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,13 +13,16 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.bodies import PATHS, Answer, answer
 from api.deps import WRITING, Asking, asking, case_id
+from api.errors import problem_of
+from api.limits import limited
 from domain.commands import Command, Create
 
 CASES: Final = "/api/v1/cases"
+KINDS: Final = {path: kind for kind, path in PATHS.items()}
 
 
 class CommandRoute(APIRoute):
@@ -36,23 +39,44 @@ class CommandRoute(APIRoute):
             response_model=Answer,
             openapi_extra=WRITING,
         )
-        self.app = _Carried(kind)
 
 
-class _Carried:
-    """Reads the request, carries the command out, answers."""
+class Commands:
+    """The outermost layer of the application: carries out commands, and hands on all the rest."""
 
-    def __init__(self, kind: type[Command]) -> None:
-        self._kind = kind
+    def __init__(self, otherwise: ASGIApp) -> None:
+        self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        by = await asking(request)
-        command = _parsed(self._kind, await request.body())
-        reference = request.path_params.get("case")
-        case = case_id(by.given, reference) if reference else None
-        response = await carried_out(case, command, by)
+        found = _command_of(scope)
+        if found is None:
+            await self._otherwise(scope, receive, send)
+            return
+        request = Request(scope, limited(receive))
+        try:
+            response = await _answered(request, *found)
+        except Exception as error:  # noqa: BLE001  each is a problem, the unexpected one too
+            response = await problem_of(request, error)
         await response(scope, receive, send)
+
+
+def _command_of(scope: Scope) -> tuple[type[Command], str | None] | None:
+    """The command that a request asks for, and of which case; None: it asks for something else."""
+    if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(CASES):
+        return None
+    match scope["path"][len(CASES) :].split("/"):
+        case [""]:
+            return Create, None
+        case ["", case, path] if path in KINDS:
+            return KINDS[path], case
+    return None
+
+
+async def _answered(request: Request, kind: type[Command], reference: str | None) -> Response:
+    by = await asking(request)
+    command = _parsed(kind, await request.body())
+    case = case_id(by.given, reference) if reference is not None else None
+    return await carried_out(case, command, by)
 
 
 async def carried_out(case: UUID | None, command: Command, by: Asking) -> Response:
@@ -80,13 +104,13 @@ def _parsed(kind: type[Command], body: bytes) -> Command:
 
 
 def _described(kind: type[Command]) -> Callable[..., Awaitable[Answer]]:
-    """The endpoint as FastAPI describes it; `_Carried` stands in for it."""
+    """The endpoint as FastAPI describes it; `Commands` is asked before it."""
 
     async def create(command: Command) -> Answer:
-        raise AssertionError(f"{command} is carried out by the route itself")
+        raise AssertionError(f"{command} is carried out by Commands")
 
     async def on_a_case(case: str, command: Command) -> Answer:
-        raise AssertionError(f"{command} of {case} is carried out by the route itself")
+        raise AssertionError(f"{command} of {case} is carried out by Commands")
 
     endpoint = create if kind is Create else on_a_case
     endpoint.__doc__ = kind.__doc__

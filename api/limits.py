@@ -26,14 +26,19 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        read = 0
+        await self._app(scope, limited(receive), send)
 
-        async def limited() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > MOST_BYTES:
-                raise BodyTooLarge
-            return message
 
-        await self._app(scope, limited, send)
+def limited(receive: Receive) -> Receive:
+    """The same messages, as long as they are not more than `MOST_BYTES`."""
+    read = 0
+
+    async def counted() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > MOST_BYTES:
+            raise BodyTooLarge
+        return message
+
+    return counted
