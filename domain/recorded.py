@@ -7,7 +7,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from domain.events import Event
-from domain.values import Actor, Role
+from domain.values import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,3 @@ class Recorded:
     def by_desk(self) -> bool:
         """Whether the desk, and not the customer's side, did it."""
         return not self.by.is_customer
-
-    @property
-    def by_timer(self) -> bool:
-        """Whether Casebook itself did it."""
-        return self.by.role is Role.SYSTEM
