@@ -172,7 +172,7 @@ async def detail(row: CaseRow, by: Asking) -> Detail:
         "assignee": name(row.assignee),
         "escalated_by": name(_uuid(row.escalated_by) or row.escalated_by),
         "pending_recipients": row.pending,
-        "tags": None if by.by.is_customer else row.tags,
+        "tags": row.tags if by.by.sees_internal else None,
     }
     return Detail(**{**shown, **await _shown(row, by)})
 
@@ -180,7 +180,7 @@ async def detail(row: CaseRow, by: Asking) -> Detail:
 async def _shown(row: CaseRow, by: Asking) -> dict[str, Any]:
     found = await by.given.documents.all([row.account, row.contact])
     account = found.get(row.account)
-    publicly = by.by.is_customer
+    publicly = not by.by.sees_internal
     return {
         "id": row.id,
         "number": row.number,
@@ -219,10 +219,10 @@ def happened(
     `unseen` are cases that do not exist for the viewer: that there is a tie to one is told, and
     not to which.
     """
-    if viewer.is_customer and (case is None or is_hidden(case, recorded.event)):
+    if not viewer.sees_internal and (case is None or is_hidden(case, recorded.event)):
         return Happened(version=recorded.version, withheld=True)
     data = _readable(recorded.event.model_dump(exclude_unset=recorded.event.partial))
-    hidden = desk_fields(type(recorded.event)) if viewer.is_customer else frozenset()
+    hidden = frozenset() if viewer.sees_internal else desk_fields(type(recorded.event))
     if other_case(recorded.event) in unseen:
         hidden |= {"follows"} if isinstance(recorded.event, Created) else {"case", "number"}
     withheld = sorted(hidden & data.keys())
@@ -233,7 +233,7 @@ def happened(
         type=NAME_OF[type(recorded.event)],
         at=recorded.at,
         by=Somebody(id=recorded.by.person, name=None),
-        internal=None if viewer.is_customer else recorded.event.is_internal,
+        internal=recorded.event.is_internal if viewer.sees_internal else None,
         data={field: value for field, value in data.items() if field not in withheld},
     )
 

@@ -34,12 +34,12 @@ async def listed(
 ) -> Listed:
     """The cases that one sees, the last changed first, 25 a page."""
     await _reached(by)
-    publicly = by.by.is_customer
+    publicly = not by.by.sees_internal
     wanted, seen = Filter(status, application, severity), access.visible_to(by.by)
     after = read_cursor(cursor) if cursor else None
     async with by.given.reads.connection() as conn:
         rows = await cases.listed(conn, wanted, seen, publicly=publicly, after=after, most=PAGE + 1)
-        total, exact = await cases.counted(conn, wanted, seen, exactly=publicly)
+        total, exact = await cases.counted(conn, wanted, seen, exactly=by.by.is_customer)
     shown = [await summary(row, by) for row in rows[:PAGE]]
     last = shown[-1] if len(rows) > PAGE else None
     return Listed(

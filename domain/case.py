@@ -180,8 +180,8 @@ class Case:
         return self.life.closed is None and self.merge is None
 
     def version_for(self, viewer: Actor) -> int:
-        """The version that this viewer is shown; a customer's does not tell of internal events."""
-        return self.public_version if viewer.is_customer else self.version
+        """The version that this viewer is shown: it tells only of events that exist for them."""
+        return self.version if viewer.sees_internal else self.public_version
 
     @property
     def is_critical(self) -> bool:

@@ -60,7 +60,7 @@ def attachment_added(asked: Asked, command: c.AddAttachment) -> e.Events:
 
 def attachment_removed(asked: Asked, command: c.RemoveAttachment) -> e.Events:
     by, file = asked.by, asked.case.attachments.get(command.attachment)
-    if file is None or (file.internal and by.is_customer):
+    if file is None or (file.internal and not by.sees_internal):
         raise no.AttachmentUnknown
     if by.is_customer and not by.sees_account and file.uploader != by.person:
         raise no.NotYourAttachment
@@ -136,7 +136,7 @@ def resumed(asked: Asked) -> e.Events:
 def _entry(asked: Asked, entry: UUID) -> Entry:
     """An entry that is there, for this actor, and not removed."""
     found = asked.case.entries.get(entry)
-    if found is None or (found.internal and asked.by.is_customer):
+    if found is None or (found.internal and not asked.by.sees_internal):
         raise no.EntryUnknown
     if found.removed:
         raise no.EntryRemovedAlready

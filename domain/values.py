@@ -330,13 +330,15 @@ class Actor(Value):
 
     `id` is a person's, or a name such as 'system:timekeeper'; `account` is None for everybody who
     is not a customer's. A service account that acts for a person keeps its own `id` and has that
-    person's role.
+    person's role. `without_notes` says with what rights it is done and not who does it: the log
+    does not keep it.
     """
 
     id: UUID | SystemName
     role: Role
     account: UUID | None = None
     on_behalf_of: UUID | None = None
+    without_notes: Annotated[bool, Field(exclude=True)] = False
 
     @property
     def person(self) -> UUID | str:
@@ -352,6 +354,11 @@ class Actor(Value):
     def is_customer(self) -> bool:
         """People and service accounts of an account."""
         return self.account is not None and self.role in _OF_AN_ACCOUNT
+
+    @property
+    def sees_internal(self) -> bool:
+        """Whether what is internal exists for the actor; customers are shown nothing of it."""
+        return not self.is_customer and not self.without_notes
 
     @property
     def sees_account(self) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from domain import commands as c
 from domain import errors as no
+from domain import events as e
 from domain.permitted import RULES
 from domain.sight import sees
 from domain.values import Actor, Role
@@ -14,6 +15,7 @@ from tests.examples import (
     ALAN,
     ANNA,
     AUDREY,
+    BLIND_BOT,
     BOT,
     BOT_FOR_ANNA,
     CARL,
@@ -29,7 +31,10 @@ from tests.examples import (
     GINA,
     GUS,
     HOUR,
+    INTERNAL,
     MONDAY,
+    NEW_ENTRY,
+    NOTED,
     OPERATOR,
     RESOLVED,
     SUE,
@@ -150,3 +155,13 @@ def test_an_event_is_by_the_customer_or_by_the_desk_and_the_timer_is_neither_per
         (recorded,) = given(Happened(raised(), by, MONDAY)).history
         assert recorded.by_desk == desk
         assert recorded.stream == CASE
+
+
+def test_who_acts_without_the_right_to_notes_finds_none() -> None:
+    case = given(CREATED, NOTED)
+    assert (case.case.version_for(BOT), case.case.version_for(BLIND_BOT)) == (2, 1)
+    below = c.Comment(post=INTERNAL, text="So.")
+    case.when(below, by=BOT).then(
+        e.Commented(entry=NEW_ENTRY, post=INTERNAL, text="So.", internal=True)
+    )
+    case.when(below, by=BLIND_BOT).then_refused(no.EntryUnknown)

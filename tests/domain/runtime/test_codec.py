@@ -42,6 +42,11 @@ def test_every_event_has_an_example_and_a_stored_name() -> None:
     assert len(EVERY) == len(NAMES) == len(NAME_OF)
 
 
+def test_with_what_rights_somebody_acted_is_not_kept() -> None:
+    before = dataclasses.replace(recorded(EVERY[0]), by=x.BLIND_BOT)
+    assert CODEC.decode(row(CODEC.encode(before))).by == x.BOT
+
+
 @pytest.mark.parametrize("event", EVERY, ids=ids)
 def test_an_event_comes_back_as_it_was(event: e.Event) -> None:
     before = recorded(event)
