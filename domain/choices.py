@@ -55,11 +55,19 @@ def claims(
     """
     changes: list[Elsewhere] = []
     for system, external_id in sorted(before.items() - after.items()):
-        changes.append(Elsewhere(claim_stream(system, external_id), ExternalIdReleased(case=case)))
+        changes.append(
+            Elsewhere(
+                claim_stream(terms.account_id, system, external_id), ExternalIdReleased(case=case)
+            )
+        )
     for system, external_id in sorted(after.items() - before.items()):
         if terms.claims.get((system, external_id)) not in {None, case}:
             raise ExternalIdTaken(system=system, external_id=external_id)
-        changes.append(Elsewhere(claim_stream(system, external_id), ExternalIdClaimed(case=case)))
+        changes.append(
+            Elsewhere(
+                claim_stream(terms.account_id, system, external_id), ExternalIdClaimed(case=case)
+            )
+        )
     return changes
 
 

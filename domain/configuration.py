@@ -52,9 +52,12 @@ def document_stream(kind: str, name: str = "") -> UUID:
     return uuid5(_NAMESPACE, f"{kind}:{name}" if name else kind)
 
 
-def claim_stream(system: str, external_id: str) -> UUID:
-    """The stream that says for which case a foreign system's number stands."""
-    return uuid5(_NAMESPACE, f"external:{system}:{external_id}")
+def claim_stream(account: UUID, system: str, external_id: str) -> UUID:
+    """The stream that says for which case of an account a foreign system's number stands.
+
+    Of an account: two customers may name their systems alike, and neither is told of the other's.
+    """
+    return uuid5(_NAMESPACE, f"external:{account}:{system}:{external_id}")
 
 
 class TechProfile(Value):

@@ -68,6 +68,10 @@ class Documents:
                 self._remembered[stream] = (until + GRACE_SECONDS, known)
         return found | await self._load(missing) if missing else found
 
+    async def fresh(self, streams: Iterable[UUID]) -> dict[UUID, InForce]:
+        """The same, read from the log now."""
+        return await self._load(list(streams))
+
     async def one(self, stream: UUID, kind: type[Kind]) -> tuple[Kind, int] | None:
         """The document of a stream and its version, if it is one of this kind."""
         in_force = (await self.all([stream])).get(stream)

@@ -15,7 +15,6 @@ from uuid import UUID
 from domain import errors as no
 from domain import events as e
 from domain.case import Case
-from domain.configuration import claim_stream
 from domain.fold import case_of, evolve, fold
 from domain.recorded import Cause, CommandRef, Recorded
 from domain.runtime.appending import Answer, CommandRefused
@@ -154,7 +153,7 @@ class _Work:
 
     async def claims(self, cases: Sequence[str]) -> dict[str, Recorded]:
         """What was said last of each foreign id that the log has heard of."""
-        streams = {claim_stream(self.setting.mapping.source, case): case for case in cases}
+        streams = {self.setting.claim(case): case for case in cases}
         async with self.store.pool.connection() as conn:
             rows = await read(conn, LAST_OF, streams=list(streams))
         found = self.store.codec.decode_all(stored(row) for row in rows)
@@ -257,7 +256,7 @@ class _Story:
         begins = created(row, f"{number:08}", setting)
         case = evolve(None, Recorded(begins, stream, 1, at, setting.by(row)))
         events = [begins, *meant(row, case, setting, step.id, at)]
-        here = claim_stream(setting.mapping.source, self._foreign)
+        here = setting.claim(self._foreign)
         claimed = _Place(
             here,
             claim.version + 1 if claim else 1,

@@ -71,21 +71,22 @@ class Lookup:
             Refusal: the account that it names does not exist, or it names none.
         """
         account_id = case.account if case else _account_of(command, by)
-        people = _people(case, command, by)
+        people = _people(case, by)
         documents = await self.documents.all({account_id, _CATALOGUE, *people})
+        named = await self._named(command, by)
         account = _as(Account, documents.get(account_id))
         if account is None:
             raise no.AccountUnknown
         calendar = await self._calendar(account)
         other, heads, not_before = await self._other(case, command)
-        claims, claim_heads = await self._claims(case, command)
+        claims, claim_heads = await self._claims(account_id, case, command)
         terms = Terms(
             command=id_,
             account_id=account_id,
             account=account,
             catalogue=_as(Catalogue, documents.get(_CATALOGUE)) or Catalogue(),
             calendar=calendar[0],
-            people={p: found for p in people if (found := _as(Person, documents.get(p)))},
+            people={p: found for p in people if (found := _as(Person, documents.get(p)))} | named,
             other=other,
             new_case=await self._new_case(command),
             claims=claims,
@@ -120,6 +121,21 @@ class Lookup:
                     self._at_once = min(2 * self._at_once, MOST_NUMBERS)
         return self._numbers.pop()
 
+    async def _named(self, command: c.Command, by: Actor) -> dict[UUID, Person]:
+        """The people that a command names; for customers there are those of their account alone.
+
+        Never from memory for customers: it would tell by its speed who else is known here.
+        """
+        asked = command.__dict__  # a model is slow to say that it lacks a field
+        names = {name for field in _NAMED if isinstance(name := asked.get(field), UUID)}
+        if not names:
+            return {}
+        found = await (self.documents.fresh if by.is_customer else self.documents.all)(names)
+        people = {name: person for name in names if (person := _as(Person, found.get(name)))}
+        if by.is_customer:
+            return {n: person for n, person in people.items() if person.account == by.account}
+        return people
+
     async def _new_case(self, command: c.Command) -> tuple[UUID, str] | None:
         if not isinstance(command, c.Create | c.FollowUp):
             return None
@@ -151,13 +167,13 @@ class Lookup:
         return named, {found.id: found.version}, found.modified_at
 
     async def _claims(
-        self, case: Case | None, command: c.Command
+        self, account: UUID, case: Case | None, command: c.Command
     ) -> tuple[dict[tuple[str, str], UUID | None], dict[UUID, int]]:
         asked = command.__dict__.get("external_ids")
         if asked is None:
             return {}, {}
         before = case.details.external_ids if case else {}
-        streams = {claim_stream(*pair): pair for pair in {*asked.items(), *before.items()}}
+        streams = {claim_stream(account, *pair): pair for pair in {*asked.items(), *before.items()}}
         if not streams:
             return {}, {}
         claims: dict[tuple[str, str], UUID | None] = dict.fromkeys(streams.values())
@@ -175,12 +191,13 @@ def _account_of(command: c.Command, by: Actor) -> UUID:
     account: UUID | None = command.__dict__.get("account") or by.account
     if account is None:
         raise no.FieldRequired(field="account")
+    if by.is_customer and account != by.account:
+        raise no.AccountUnknown  # before anything is looked up, whether it exists or not
     return account
 
 
-def _people(case: Case | None, command: c.Command, by: Actor) -> set[UUID]:
-    asked = command.__dict__  # a model is slow to say that it lacks a field
-    people: set[Any] = {by.person, *(asked.get(name) for name in _NAMED)}
+def _people(case: Case | None, by: Actor) -> set[UUID]:
+    people: set[Any] = {by.person}
     if case:
         people |= {case.assignee, case.details.contact}
         people.add(case.life.escalated and case.life.escalated.by)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from domain import events as e
 from domain.calendar import REOPEN_DAYS, Calendar, window_end
 from domain.case import Case
-from domain.configuration import Account, Catalogue
+from domain.configuration import Account, Catalogue, claim_stream
 from domain.runtime.foreign import Row
 from domain.runtime.mapping import (
     ForeignMapping,
@@ -45,6 +45,10 @@ class Setting:
         if row.who:
             return self.people[row.who]
         return Actor(id=f"import:{self.mapping.source}", role=Role.SERVICE)
+
+    def claim(self, case: str) -> UUID:
+        """The stream that says for which case a foreign case's number stands."""
+        return claim_stream(self.account_id, self.mapping.source, case)
 
 
 def contact_of(row: Row, mapping: ForeignMapping) -> str:

@@ -200,8 +200,8 @@ def of_all_cases(cases: Mapping[UUID, Case]) -> None:
             seen.add(target.id)
             at = target
         _tied(case, cases)
-    ids = [pair for case in cases.values() for pair in case.details.external_ids.items()]
-    assert len(set(ids)) == len(ids), "an external id stands for one case"
+    ids = [(c.account, *pair) for c in cases.values() for pair in c.details.external_ids.items()]
+    assert len(set(ids)) == len(ids), "an external id stands for one case of an account"
 
 
 def _tied(case: Case, cases: Mapping[UUID, Case]) -> None:

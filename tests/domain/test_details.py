@@ -10,6 +10,7 @@ from domain import events as e
 from domain.configuration import claim_stream
 from domain.values import Actor
 from tests.examples import (
+    ACME,
     ADA,
     ANNA,
     ATLAS,
@@ -177,9 +178,9 @@ def test_external_ids_that_change_are_released_and_claimed() -> None:
     released, claimed = e.ExternalIdReleased(case=CASE), e.ExternalIdClaimed(case=CASE)
     asked.then(
         changed(external_ids={"jira": "OPS-2", "sap": "7"}),
-        e.Elsewhere(claim_stream("jira", "OPS-1"), released),
-        e.Elsewhere(claim_stream("jira", "OPS-2"), claimed),
-        e.Elsewhere(claim_stream("sap", "7"), claimed),
+        e.Elsewhere(claim_stream(ACME, "jira", "OPS-1"), released),
+        e.Elsewhere(claim_stream(ACME, "jira", "OPS-2"), claimed),
+        e.Elsewhere(claim_stream(ACME, "sap", "7"), claimed),
     )
 
 

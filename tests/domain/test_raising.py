@@ -219,7 +219,7 @@ def test_a_team_routes_the_case_which_stays_unassigned() -> None:
 def test_an_external_id_is_claimed_in_a_stream_of_its_own() -> None:
     given().when(create(external_ids={"jira": "OPS-1"}), by=CRM_FOR_CLARA).then(
         new(external_ids={"jira": "OPS-1"}),
-        e.Elsewhere(claim_stream("jira", "OPS-1"), e.ExternalIdClaimed(case=NEW_CASE)),
+        e.Elsewhere(claim_stream(ACME, "jira", "OPS-1"), e.ExternalIdClaimed(case=NEW_CASE)),
     )
 
 

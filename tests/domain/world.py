@@ -62,7 +62,7 @@ class World:
             if other
             else None,
             new_case=(uuid5(command, "case"), f"{len(self.states) + 1:08}"),
-            claims={key: self.claims.get(claim_stream(*key)) for key in EXTERNAL_IDS},
+            claims={key: self.claims.get(claim_stream(account, *key)) for key in EXTERNAL_IDS},
         )
 
     def allowed(self, case: Case | None, by: Actor) -> Mapping[type[Command], NotPermitted | None]:

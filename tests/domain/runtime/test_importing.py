@@ -13,7 +13,7 @@ import pytest
 
 from domain import commands as c
 from domain import events as e
-from domain.configuration import Account, Person, claim_stream
+from domain.configuration import Account, Person, claim_stream, document_stream
 from domain.errors import CalendarUnknown
 from domain.recorded import Cause
 from domain.runtime.codec import Codec
@@ -304,7 +304,8 @@ def test_a_case_that_claims_the_foreign_id_already_is_gone_on_with(
         async with open_store(desk.settings, "test import") as store:
             create = CREATE.model_copy(update={"external_ids": {"old-desk": "1"}})
             await store.handle(None, create, by=CLARA, cause=Cause("request"))
-            await import_into(store, file)
+            of_acme = OLD_DESK.account.model_copy(update={"id": ACME})
+            await import_into(store, file, OLD_DESK.model_copy(update={"account": of_acme}))
 
     run(main())
     log = log_of(database)
@@ -356,7 +357,11 @@ def test_a_released_foreign_id_may_begin_a_new_case(database: Database, file: Pa
     run(main())
     assert happened(log_of(database), "2") == ["Created", "Assigned"]
     claims = [r for r in log_of(database).history if type(r.event).__name__.startswith("Ext")]
-    assert [r.version for r in claims if r.stream == claim_stream("old-desk", "2")] == [1, 2, 3]
+    assert [
+        r.version
+        for r in claims
+        if r.stream == claim_stream(document_stream("account", "old customers"), "old-desk", "2")
+    ] == [1, 2, 3]
 
 
 def test_within_every_stream_time_never_runs_backwards(database: Database, file: Path) -> None:

@@ -309,3 +309,28 @@ def test_the_log_has_the_words_only_encrypted(desk: Desk) -> None:
         states = [bytes(state) for (state,) in conn.execute("SELECT state FROM log.events")]
     for word in (x.CREATE.subject, x.CREATE.description, "Clara", "clara@acme.com"):
         assert not any(word.encode() in state for state in states)
+
+
+def test_two_accounts_may_give_the_same_external_id(desk: Desk) -> None:
+    async def work(store: Store) -> None:
+        mine = x.CREATE.model_copy(update={"external_ids": {"jira": "OPS-1"}})
+        for by in (x.CLARA, x.GINA):
+            await store.handle(None, mine, by=by, cause=REQUEST)
+
+    on(desk, work)
+
+
+def test_whom_a_customer_names_outside_of_the_account_is_nobody(desk: Desk) -> None:
+    async def work(store: Store) -> None:
+        case = await raised(store, by=x.ADA)
+        for person in (x.GINA, x.ANNA):
+            with pytest.raises(no.PersonUnknown):
+                await asked(store, case, c.Watch(person=x.id_of(person)), x.ADA)
+            create = x.CREATE.model_copy(update={"contact": x.id_of(person)})
+            with pytest.raises(no.PersonUnknown):
+                await store.handle(None, create, by=x.ADA, cause=REQUEST)
+            forced = create.model_copy(update={"account": x.ACME})
+            with pytest.raises(no.NotOfTheAccount):
+                await store.handle(None, forced, by=x.ANNA, cause=REQUEST)
+
+    on(desk, work)
