@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from psycopg import AsyncConnection, Connection
 from psycopg.rows import TupleRow
 
 from domain.runtime.sealing import Destroyed, Key, Stored
+from domain.values import Actor
 
 _COLUMNS: Final = """
        e.notification_id, e.originator_id, e.originator_version, e.topic, e.state, e.recorded_at,
@@ -26,6 +28,28 @@ STREAM: Final = (
     + _FROM
     + " WHERE e.originator_id = %(stream)s ORDER BY e.originator_version"
 )
+# For a customer a case that they do not see has no rows, as one that is not there: to read and
+# decrypt its history first would tell by the time it takes that there is one. The rule is that of
+# `domain.sight.sees`. Their own command is found all the same.
+_SEEN: Final = """
+   AND (%(account)s::uuid IS NULL
+        OR EXISTS (SELECT FROM log.events o
+                    WHERE o.command_id = %(command)s AND o.originator_id = %(stream)s)
+        OR EXISTS (SELECT FROM log.unchanged o
+                    WHERE o.command_id = %(command)s AND o.stream = %(stream)s)
+        OR EXISTS (SELECT FROM log.events f,
+                          LATERAL (SELECT convert_from(f.state, 'UTF8')::jsonb -> 'data') AS c(data)
+                    WHERE f.originator_id = %(stream)s AND f.originator_version = 1
+                      AND c.data ->> 'account' = %(account)s::text
+                      AND (%(person)s::text IS NULL OR c.data ->> 'submitter' = %(person)s::text
+                           OR %(person)s::text = (
+                              SELECT convert_from(l.state, 'UTF8')::jsonb -> 'data' ->> 'contact'
+                                FROM log.events l
+                               WHERE l.originator_id = %(stream)s
+                                 AND l.topic IN ('case.created', 'case.details-changed')
+                                 AND convert_from(l.state, 'UTF8')::jsonb -> 'data' ? 'contact'
+                               ORDER BY l.originator_version DESC LIMIT 1))))
+"""
 # A command that changed nothing is found beside the version at which it did so.
 STREAM_FOR_COMMAND: Final = (
     "SELECT"
@@ -35,8 +59,10 @@ STREAM_FOR_COMMAND: Final = (
     + """
   LEFT JOIN log.unchanged u ON u.command_id = %(command)s AND u.stream = e.originator_id
                            AND u.version = e.originator_version
- WHERE e.originator_id = %(stream)s ORDER BY e.originator_version
+ WHERE e.originator_id = %(stream)s
 """
+    + _SEEN
+    + " ORDER BY e.originator_version"
 )
 PAGE: Final = (
     "SELECT"
@@ -91,6 +117,17 @@ async def read(conn: AsyncConnection[TupleRow], statement: str, **values: object
     """All rows of a statement above, transferred as bytes and not as text."""
     cursor = await conn.execute(statement, values, binary=True)
     return await cursor.fetchall()
+
+
+async def read_for_command(
+    conn: AsyncConnection[TupleRow], stream: UUID, command: UUID, by: Actor
+) -> list[TupleRow]:
+    """A stream as far as it is there for whoever gives the command, and what remembers it."""
+    account = by.account if by.is_customer else None
+    person = None if by.sees_account else str(by.person)
+    return await read(
+        conn, STREAM_FOR_COMMAND, stream=stream, command=command, account=account, person=person
+    )
 
 
 def page(conn: Connection[TupleRow], after: int, most: int) -> list[Stored]:

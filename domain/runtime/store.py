@@ -22,7 +22,7 @@ from domain.runtime.appending import AppendQueue
 from domain.runtime.codec import Codec
 from domain.runtime.database import Pool
 from domain.runtime.documents import document_of
-from domain.runtime.history import COMMAND, HEAD, PAGE, STREAM, STREAM_FOR_COMMAND, read, stored
+from domain.runtime.history import COMMAND, HEAD, PAGE, STREAM, read, read_for_command, stored
 from domain.runtime.lookup import Lookup
 from domain.sight import sees
 from domain.terms import Terms
@@ -168,7 +168,7 @@ class Store:
 
     async def _load(self, stream: UUID, asked: _Asked) -> _Loaded:
         async with self.pool.connection() as conn:
-            rows = await read(conn, STREAM_FOR_COMMAND, stream=stream, command=asked.id)
+            rows = await read_for_command(conn, stream, asked.id, asked.by)
         unchanged = next(((n, row[12], row[13]) for n, row in enumerate(rows) if row[12]), None)
         return _Loaded(self.codec.decode_all(stored(row) for row in rows), unchanged)
 

@@ -14,8 +14,10 @@ from domain import events as e
 from domain.configuration import CATALOGUE, document_stream
 from domain.fold import case_of, fold
 from domain.recorded import Cause
+from domain.runtime.history import read_for_command
 from domain.runtime.opening import open_store
 from domain.runtime.store import Outcome, Store
+from domain.sight import sees
 from domain.values import Actor, Awaited, Severity, Status
 from tests import examples as x
 from tests.desks import Desk
@@ -332,5 +334,45 @@ def test_whom_a_customer_names_outside_of_the_account_is_nobody(desk: Desk) -> N
             forced = create.model_copy(update={"account": x.ACME})
             with pytest.raises(no.NotOfTheAccount):
                 await store.handle(None, forced, by=x.ANNA, cause=REQUEST)
+
+    on(desk, work)
+
+
+@pytest.mark.parametrize("contacts", [[], [x.CARL], [x.CARL, x.ADA], [x.CARL, x.CLARA]])
+def test_a_history_is_read_just_for_those_who_see_the_case(
+    desk: Desk, contacts: list[Actor]
+) -> None:
+    async def work(store: Store) -> None:
+        case = await raised(store)
+        for contact in contacts:
+            change = c.ChangeDetails(contact=x.id_of(contact), customer_reference="PO 1")
+            case = await asked(store, case, change)
+            await asked(store, case, c.ChangeDetails(customer_reference="PO 2"))
+        history = await store.history(case.case.id)
+        now = case_of(history)
+        assert now is not None
+        async with store.pool.connection() as conn:
+            for by in x.EVERYBODY:
+                rows = await read_for_command(conn, now.id, x.COMMAND, by)
+                there = not by.is_customer or sees(now, by.person, by)
+                assert len(rows) == len(history) * there, by
+
+    on(desk, work)
+
+
+def test_an_own_command_is_answered_as_then_also_where_one_no_longer_sees_the_case(
+    desk: Desk,
+) -> None:
+    async def work(store: Store) -> None:
+        create = x.CREATE.model_copy(update={"contact": x.id_of(x.CLARA)})
+        case = await store.handle(None, create, by=x.ADA, cause=REQUEST)
+        commands = {"some": c.Post(text="Hello."), "none": c.Unwatch()}
+        first = {k: await asked(store, case, asks, x.CLARA, key=k) for k, asks in commands.items()}
+        await asked(store, case, c.ChangeDetails(contact=x.id_of(x.CARL)))
+        for key, command in commands.items():
+            again = await asked(store, case, command, x.CLARA, key=key)
+            assert (again.replayed, again.position) == (True, first[key].position)
+        with pytest.raises(no.CaseUnknown):
+            await asked(store, case, c.Post(text="Hello."), x.CLARA, key="new")
 
     on(desk, work)
