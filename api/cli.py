@@ -22,7 +22,7 @@ from deploy.local.supervise import supervise, until_signalled
 from domain.runtime.appending import AppendError
 from domain.runtime.database import DATABASE_AWAY, MigrationRefused
 from domain.runtime.database import migrate as bring_up_to_date
-from domain.runtime.settings import Serving, databases, serving
+from domain.runtime.settings import Serving, databases, is_given, serving
 
 # What `casebook up` runs, in the order in which it ends them: whoever takes requests drains first.
 PROCESSES: Mapping[str, Sequence[str]] = {
@@ -53,7 +53,7 @@ def up() -> None:
         refuse(f"Port {here.port} is in use. Choose another: CASEBOOK_PORT={here.port + 1} make up")
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
-    named = "CASEBOOK_DATABASE_URL" in os.environ
+    named = is_given("CASEBOOK_DATABASE_URL")
     postgres = None if named else EmbeddedPostgres(default_home())
     try:
         if postgres is not None:
@@ -94,7 +94,7 @@ app.add_typer(erasing.app, name="erase")
 
 def use_what_runs_here() -> None:
     """For every command on the database: fills in what the environment does not say."""
-    if "CASEBOOK_DATABASE_URL" in os.environ:
+    if is_given("CASEBOOK_DATABASE_URL"):
         return
     here = environment.running_here()
     if not here:
@@ -123,7 +123,7 @@ def _start(postgres: EmbeddedPostgres) -> None:
 
 
 def _use_master_key(*, shared: bool) -> None:
-    if os.environ.get("CASEBOOK_MASTER_KEY"):
+    if is_given("CASEBOOK_MASTER_KEY"):
         return
     os.environ["CASEBOOK_MASTER_KEY"], new = environment.master_key()
     file = environment.MASTER_KEY_FILE

@@ -1,10 +1,16 @@
-"""What the machine says: the CASEBOOK_ variables of the environment, read once per process."""
+"""What the machine says: the CASEBOOK_ variables of the environment, read once per process.
 
+What is secret can stand in a folder instead, which CASEBOOK_SECRETS names: one file a setting,
+named like its variable in small letters, such as casebook_master_key. The environment goes first.
+"""
+
+import os
 import sys
 from base64 import b64decode
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Literal, TypeVar
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn, TypeVar
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -12,6 +18,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "CASEBOOK_"
+SECRETS = "CASEBOOK_SECRETS"
 MASTER_KEY_BYTES = 32
 MEANINGS = {
     "database_url": "the PostgreSQL of the service, such as postgresql://casebook@db.example/casebook",
@@ -110,12 +117,30 @@ def serving() -> Serving:
     return _read(Serving)
 
 
+def is_given(name: str) -> bool:
+    """Whether this process is told the variable of this name, wherever it stands."""
+    folder = _secrets()
+    return bool(os.environ.get(name)) or (folder is not None and (folder / name.lower()).exists())
+
+
 def _read(kind: type[Kind]) -> Kind:
     try:
-        return kind()
+        return kind(_secrets_dir=_secrets())
     except ValidationError as wrong:
-        sys.stderr.write(_sentence(wrong) + "\n")
-        raise SystemExit(2) from None
+        _end(_sentence(wrong))
+
+
+def _secrets() -> Path | None:
+    """The folder of the secrets; ends the process when it is named and not there."""
+    named = os.environ.get(SECRETS)
+    if named and not Path(named).is_dir():
+        _end(f"{SECRETS} is not right: there is no such folder.")
+    return Path(named) if named else None
+
+
+def _end(why: str) -> NoReturn:
+    sys.stderr.write(why + "\n")
+    raise SystemExit(2)
 
 
 def _sentence(wrong: ValidationError) -> str:

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +65,16 @@ def test_the_master_key_is_not_shown() -> None:
     _, out, _ = told(**RIGHT)
     assert KEY not in out
     assert "master_key=SecretStr('**********')" in out
+
+
+def test_secrets_come_from_a_folder_and_the_environment_goes_first(tmp_path: Path) -> None:
+    for name, value in {**RIGHT, "CASEBOOK_PORT": "81"}.items():
+        (tmp_path / name.lower()).write_text(f"{value}\n")
+    code = "settings().database_url, settings().port, len(settings().master_key_bytes)"
+    status, out, error = told(code, CASEBOOK_SECRETS=str(tmp_path), CASEBOOK_PORT="82")
+    assert (status, out, error) == (0, f"{RIGHT['CASEBOOK_DATABASE_URL']} 82 32", "")
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    status, _, error = told(**RIGHT, CASEBOOK_SECRETS=str(tmp_path / "none"))
+    assert (status, error) == (2, "CASEBOOK_SECRETS is not right: there is no such folder.")
