@@ -149,6 +149,10 @@ async def unready(of: Pool) -> str | None:
         return "The database does not answer."
     except errors.UndefinedTable:
         lacking = list(known)
+    except DatabaseIsNewer:
+        return (
+            None  # an upgrade is under way, and a migration leaves the release before what it needs
+        )
     except MigrationRefused as why:
         return str(why)
     return f"The database lacks migration {lacking[0]}: casebook migrate." if lacking else None

@@ -71,6 +71,15 @@ def test_without_its_database_a_process_lives_and_is_not_ready(
     assert http.raised()["version"] == 1
 
 
+def test_the_release_before_serves_on_while_a_newer_one_is_rolled_out(
+    http: Http, database: Database
+) -> None:
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("INSERT INTO casebook_migrations VALUES ('9999_to_come', 'x')")
+    assert ready(http) == (200, {"status": "ready"})
+    assert http.raised()["version"] == 1
+
+
 def test_a_read_model_that_stopped_is_named(http: Http) -> None:
     http.shown()
     with psycopg.connect(http.desk.settings.database_url) as conn:
