@@ -105,6 +105,9 @@ def _followed(conn: Connection[TupleRow], follower_lock: int) -> Iterator[Findin
         if failure:
             stopped = f"The read model '{name}' stopped at {position} of {head}: {failure}."
             yield Finding(stopped, "mend the cause, then start the follower again")
+        elif position > head:
+            beyond = f"The read model '{name}' is at {position}, beyond the head {head}."
+            yield Finding(beyond, "casebook restored")
         elif position < head:
             yield Finding(f"The read model '{name}' is at {position} of {head} and catching up.")
         else:
