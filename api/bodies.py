@@ -1,6 +1,6 @@
 """What the API answers with. A word of the catalogue is {key, name}; instants are UTC, RFC 3339."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from datetime import datetime
 from typing import Any, Final, TypeAlias, get_args
 from uuid import UUID
@@ -11,15 +11,12 @@ from pydantic import BaseModel
 from api.deps import Asking
 from domain.case import Case
 from domain.commands import CaseCommand, Create, Erase, Forget
-from domain.configuration import Account, Person
 from domain.events import Created, Event, FollowedUp, Linked, Unlinked, desk_fields
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF
-from domain.runtime.documents import InForce
 from domain.runtime.store import Outcome
 from domain.sight import is_hidden
-from domain.values import Actor, Erased
-from projections.cases import CaseRow
+from domain.values import Actor, Badge, Erased, Ground, LinkKind, Status
 
 Word: TypeAlias = dict[str, str]
 
@@ -50,12 +47,12 @@ class Answer(BaseModel):
 class Somebody(BaseModel):
     """A person, as far as they may be named."""
 
-    id: UUID | str
+    id: UUID | str | None
     name: str | None
 
 
 class Summary(BaseModel):
-    """A case in a list."""
+    """A case in a list. What is for the desk is null for customers."""
 
     id: UUID
     number: str
@@ -65,21 +62,45 @@ class Summary(BaseModel):
     account: UUID
     account_name: str | None
     subject: str
-    status: str
-    badges: list[str]
+    status: Status
+    badges: list[Badge]
     contact: Somebody
+    team: Word | None
+    assignee: Somebody | None
+    customer_reference: str | None
+    external_ids: dict[str, str]
+    tags: list[str] | None
+    """For the desk."""
+    escalated_at: datetime | None
+    awaiting_until: datetime | None
     created_at: datetime
+    closed_at: datetime | None
+    reopen_until: datetime | None
     modified_at: datetime
     version: int
 
 
 class Listed(BaseModel):
-    """A page of cases, the last changed first; `next` is the cursor of the page after it."""
+    """A page of cases. `next` and `prev` are the cursors of the pages behind and before it."""
 
     cases: list[Summary]
     total: int
     total_is_exact: bool
+    """False: there are more than `total`."""
+    closed_matches: int | None
+    """How many closed cases match where only open ones were asked for and there are none."""
     next: str | None
+    prev: str | None
+
+
+class Tied(BaseModel):
+    """A case that another one is tied to; those that one does not see are left out."""
+
+    kind: LinkKind
+    id: UUID
+    number: str
+    subject: str
+    status: Status
 
 
 class Detail(Summary):
@@ -92,25 +113,30 @@ class Detail(Summary):
     product_version: Word | None
     component: Word | None
     category: Word | None
-    team: Word | None
-    assignee: Somebody | None
     assigned_at: datetime | None
-    escalated_at: datetime | None
     escalated_by: Somebody | None
-    awaiting_until: datetime | None
     closes_at: datetime | None
     resolution: dict[str, str] | None
-    closed_at: datetime | None
-    closed_on: str | None
-    reopen_until: datetime | None
+    closed_on: Ground | None
+    customers_word: bool | None
     merged_into: str | None
+    links: list[Tied]
     rating: int | None
-    customer_reference: str | None
-    external_ids: dict[str, str]
     recipients: list[str]
     pending_recipients: list[str]
-    tags: list[str] | None
-    """For the desk; None for customers."""
+    watchers: list[Somebody]
+    watching: bool
+
+
+class Changes(BaseModel):
+    """Cases that changed, in the order of their last change.
+
+    Send `next` as `after`; the page is complete up to the position `through` unless it is full.
+    """
+
+    cases: list[Detail]
+    next: int
+    through: int
 
 
 class Happened(BaseModel):
@@ -150,55 +176,6 @@ async def answer(outcome: Outcome, by: Asking) -> bytes:
             "allowed": {PATHS[c]: why and why.said for c, why in allowed.items() if c in PATHS},
         }
     )
-
-
-async def summary(row: CaseRow, by: Asking) -> Summary:
-    """A row of the list as this viewer is shown it."""
-    return Summary(**await _shown(row, by))
-
-
-async def detail(row: CaseRow, by: Asking) -> Detail:
-    """The head of a case as this viewer is shown it."""
-    people = [row.submitter, row.assignee, _uuid(row.escalated_by)]
-    found = await by.given.documents.all(person for person in people if person)
-
-    def name(person: UUID | str | None) -> Somebody | None:
-        return _somebody(person, found) if person else None
-
-    same = {field: getattr(row, field) for field in Detail.model_fields if hasattr(row, field)}
-    shown: dict[str, Any] = {
-        **same,
-        "submitter": name(row.submitter),
-        "assignee": name(row.assignee),
-        "escalated_by": name(_uuid(row.escalated_by) or row.escalated_by),
-        "pending_recipients": row.pending,
-        "tags": row.tags if by.by.sees_internal else None,
-    }
-    return Detail(**{**shown, **await _shown(row, by)})
-
-
-async def _shown(row: CaseRow, by: Asking) -> dict[str, Any]:
-    found = await by.given.documents.all([row.account, row.contact])
-    account = found.get(row.account)
-    publicly = not by.by.sees_internal
-    return {
-        "id": row.id,
-        "number": row.number,
-        "type": row.type,
-        "application": {"key": row.application, "name": row.application_name},
-        "severity": {"key": row.severity, "name": row.severity_name},
-        "account": row.account,
-        "account_name": account.document.name
-        if account and isinstance(account.document, Account)
-        else None,
-        "subject": row.subject,
-        "status": row.status,
-        "badges": row.badges,
-        "contact": _somebody(row.contact, found),
-        "created_at": row.created_at,
-        "modified_at": row.public_modified_at if publicly else row.modified_at,
-        "version": row.public_version if publicly else row.version,
-    }
 
 
 def other_case(event: Event) -> UUID | None:
@@ -247,15 +224,3 @@ def _readable(value: Any) -> Any:  # noqa: ANN401  any JSON
     if isinstance(value, list | tuple):
         return [_readable(inner) for inner in value]
     return value
-
-
-def _somebody(person: UUID | str, found: Mapping[UUID, InForce]) -> Somebody:
-    document = found[person].document if isinstance(person, UUID) and person in found else None
-    return Somebody(id=person, name=document.name if isinstance(document, Person) else None)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

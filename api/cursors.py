@@ -3,32 +3,43 @@
 import base64
 import binascii
 from datetime import datetime
-from typing import TypeAlias
 from uuid import UUID
 
 import orjson
 
-Cursor: TypeAlias = tuple[datetime, UUID]
+from projections.listing import SORTS, Cursor
 
 
 class CursorNotOurs(Exception):
-    """The cursor is not one that a list gave; begin again without it."""
+    """The cursor is not one that this list gave; begin again without it."""
 
 
-def write_cursor(at: datetime, case: UUID) -> str:
-    """The cursor behind a row."""
-    return base64.urlsafe_b64encode(orjson.dumps([at, case])).decode().rstrip("=")
+def write_cursor(cursor: Cursor, sort: str) -> str:
+    """The cursor beside a row of a list that is sorted like this."""
+    written = [sort, cursor.value, cursor.id, cursor.before]
+    return base64.urlsafe_b64encode(orjson.dumps(written)).decode().rstrip("=")
 
 
-def read_cursor(text: str) -> Cursor:
+def read_cursor(text: str, sort: str) -> Cursor:
     """What `write_cursor` was given.
 
     Raises:
-        CursorNotOurs: it did not write this.
+        CursorNotOurs: it did not write this, or for a list that is sorted otherwise.
     """
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        at, case = orjson.loads(raw)
-        return datetime.fromisoformat(at), UUID(case)
+        of, value, case, before = orjson.loads(raw)
+        if of != sort or not _fits(value, SORTS[sort.removeprefix("-")].type):
+            raise CursorNotOurs
+        return Cursor(value, UUID(case), bool(before))
     except (binascii.Error, TypeError, ValueError, AttributeError):
         raise CursorNotOurs from None
+
+
+def _fits(value: object, type_: str) -> bool:
+    """Whether the server can read the value as one of this type."""
+    if type_ == "smallint":
+        return isinstance(value, int) and 0 <= value < 2**15
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return type_ == "text" or datetime.fromisoformat(value).tzinfo is not None

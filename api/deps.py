@@ -1,7 +1,7 @@
 """What a route needs: the open services of this process, who asks, and what the headers say."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -55,6 +55,11 @@ class Asking:
     key: str | None
     expecting: int | None
     at_least: int | None
+
+    async def reached(self, models: Collection[str]) -> None:
+        """Waits until these read models have the position that `At-Least` names, if it does."""
+        if self.at_least is not None:
+            await self.given.positions.wait(self.at_least, models)
 
 
 async def services(request: Request) -> Services:

@@ -13,7 +13,8 @@ from domain.errors import CaseErased
 from domain.fold import case_of
 from domain.runtime.settings import settings
 from domain.runtime.store import Store
-from projections.cases import NAME, mentioning
+from projections.cases import NAME
+from projections.listing import mentioning
 from projections.positions import NotYetThere, Positions
 
 app = typer.Typer(help="Destroy the words of a case, or of a person.", no_args_is_help=True)

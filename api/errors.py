@@ -18,6 +18,7 @@ from api.auth import TokenRefused
 from api.cursors import CursorNotOurs
 from api.deps import HeaderRefused
 from api.limits import BodyTooLarge
+from api.lists import FilterForTheDesk
 from domain import errors as no
 from domain.runtime.appending import (
     CommandRefused,
@@ -27,7 +28,7 @@ from domain.runtime.appending import (
 )
 from domain.runtime.database import DATABASE_AWAY
 from domain.runtime.frames import StateTooLarge
-from projections.positions import BeyondTheHead, NotYetThere
+from projections.positions import AheadOfTheLog, BeyondTheHead, NotYetThere
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPES: Final = "/problems/"
@@ -47,6 +48,8 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     CursorNotOurs: HTTPStatus.BAD_REQUEST,
     HeaderRefused: HTTPStatus.BAD_REQUEST,
     BeyondTheHead: HTTPStatus.BAD_REQUEST,
+    AheadOfTheLog: HTTPStatus.CONFLICT,
+    FilterForTheDesk: HTTPStatus.FORBIDDEN,
     NotYetThere: HTTPStatus.SERVICE_UNAVAILABLE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     StateTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -1,70 +1,57 @@
-"""What does the list of cases show, and what the head of one?"""
+"""What does a list of cases show, and what the head of one?"""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, Final, LiteralString
+from typing import Final
 from uuid import UUID
 
 import orjson
-from psycopg import AsyncConnection, Connection
-from psycopg.rows import TupleRow, class_row
-from psycopg.sql import SQL, Identifier
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composed, Identifier
 
 from domain.case import Case
-from domain.values import Severity, Word
+from domain.values import Severity, Status, Word
 from projections.page import Page
 
 NAME: Final = "cases"
-MOST_COUNTED: Final = 10_000
-
 _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
+_STATUS_RANKS: Final = {status: rank for rank, status in enumerate(Status)}
+_NOBODY: Final[Mapping[UUID, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class CaseRow:
-    """One case as it is shown; each field is a column of `read.cases`. A word is {key, name}."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What a list shows of a case; each field is a column of `read.cases`.
+
+    A word of the catalogue is {key, name}.
+    """
 
     id: UUID
     number: str
     account: UUID
+    account_name: str | None
     contact: UUID
-    submitter: UUID
-    phone: str | None
+    contact_name: str | None
     subject: str
-    description: str
-    tech_profile: dict[str, str] | None
     application: str
     application_name: str
-    product_version: dict[str, str] | None
-    component: dict[str, str] | None
     type: dict[str, str]
-    category: dict[str, str] | None
     severity: str
     severity_name: str
-    severity_rank: int
     team: dict[str, str] | None
     assignee: UUID | None
-    assigned_at: datetime | None
+    assignee_name: str | None
     status: str
     badges: list[str]
     escalated_at: datetime | None
-    escalated_by: str | None
     awaiting_until: datetime | None
-    closes_at: datetime | None
-    resolution: dict[str, str] | None
     closed_at: datetime | None
-    closed_on: str | None
-    customers_word: bool | None
     reopen_until: datetime | None
-    merged_into: str | None
-    rating: int | None
     customer_reference: str | None
     external_ids: dict[str, str]
     tags: list[str]
-    recipients: list[str]
-    pending: list[str]
-    erased: bool
     created_at: datetime
     version: int
     modified_at: datetime
@@ -72,35 +59,99 @@ class CaseRow:
     public_modified_at: datetime
 
 
-_COLUMNS: Final = tuple(field.name for field in fields(CaseRow))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRow(Line):
+    """A whole row of `read.cases`."""
+
+    submitter: UUID
+    phone: str | None
+    description: str
+    tech_profile: dict[str, str] | None
+    product_version: dict[str, str] | None
+    component: dict[str, str] | None
+    category: dict[str, str] | None
+    severity_rank: int
+    assigned_at: datetime | None
+    status_rank: int
+    escalated_by: str | None
+    awaiting: str | None
+    closes_at: datetime | None
+    resolution: dict[str, str] | None
+    closed_on: str | None
+    customers_word: bool | None
+    merged_into: str | None
+    rating: int | None
+    links: list[dict[str, str]]
+    watchers: list[UUID]
+    recipients: list[str]
+    pending: list[str]
+    erased: bool
+    # In the log, and so no part of what a case is.
+    position: int = field(compare=False, default=0)
+    public_position: int | None = field(compare=False, default=None)
+
+
+_COLUMNS: Final = tuple(column.name for column in fields(CaseRow))
 _NAMES: Final = SQL(", ").join(map(Identifier, _COLUMNS))
 
 WRITE: Final = SQL("""
 INSERT INTO read.cases ({names})
 SELECT {names} FROM jsonb_populate_recordset(NULL::read.cases, %(rows)s::jsonb)
     ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({new})
-""").format(names=_NAMES, new=SQL(", ").join(Identifier("excluded", name) for name in _COLUMNS))
-READ: Final = SQL("SELECT {} FROM read.cases c WHERE ").format(
-    SQL(", ").join(Identifier("c", name) for name in _COLUMNS)
+""").format(
+    names=_NAMES,
+    # A page without a public event of a case does not tell when there was the last one.
+    new=SQL(", ").join(
+        SQL("coalesce(excluded.public_position, cases.public_position)")
+        if name == "public_position"
+        else Identifier("excluded", name)
+        for name in _COLUMNS
+    ),
 )
-MENTIONING: Final = """
-SELECT id FROM read.cases
- WHERE contact = %(person)s OR %(email)s::text = ANY(recipients) OR %(email)s::text = ANY(pending)
- ORDER BY id
-"""
-AMONG: Final = "SELECT c.id FROM read.cases c WHERE c.id = ANY(%(some)s) AND "
-COUNT: Final = "SELECT count(*) FROM (SELECT FROM read.cases c WHERE "
+RENAME: Final = tuple(
+    SQL("""
+UPDATE read.cases c SET {name} = r.value FROM jsonb_each_text(%(names)s::jsonb) r
+ WHERE c.{id} = r.key::uuid AND c.{name} IS DISTINCT FROM r.value
+""").format(id=Identifier(id_), name=Identifier(f"{id_}_name"))
+    for id_ in ("account", "contact", "assignee")
+)
+
+
+def columns(of: type[Line]) -> Composed:
+    """The columns of `read.cases c` that a class of rows has, in its order."""
+    return SQL(", ").join(Identifier("c", column.name) for column in fields(of))
+
+
+READ: Final = SQL("SELECT {} FROM read.cases c WHERE ").format(columns(CaseRow))
 
 
 def apply(conn: Connection[TupleRow], page: Page) -> None:
-    """Writes the cases of the page as they are after it."""
+    """Writes the cases of the page as they are after it, and new names into all others."""
+    if page.renamed:
+        names = orjson.dumps({str(id_): name for id_, name in page.renamed.items()}).decode()
+        for statement in RENAME:
+            conn.execute(statement, {"names": names})
     if page.cases:
-        rows = [row_of(case) for case in page.cases.values()]
-        conn.execute(WRITE, {"rows": orjson.dumps(rows).decode()})
+        conn.execute(WRITE, {"rows": orjson.dumps(_rows(page)).decode()})
 
 
-def row_of(case: Case) -> CaseRow:
-    """The row of a case: a function of its history alone."""
+def _rows(page: Page) -> list[CaseRow]:
+    cases = page.cases.values()
+    people = {p for c in cases for p in (c.account, c.details.contact, c.assignee)}
+    names = page.names(person for person in people if isinstance(person, UUID))
+    return [
+        replace(
+            row_of(case, names),
+            position=page.positions[case.id],
+            public_position=page.public_positions.get(case.id),
+        )
+        for case in cases
+    ]
+
+
+def row_of(case: Case, names: Mapping[UUID, str] = _NOBODY) -> CaseRow:
+    """The row of a case: what its history says, with the names that people have now."""
+    assignee = case.assignee if isinstance(case.assignee, UUID) else None
     details, life = case.details, case.life
     closed, proposed = life.closed, life.closed or life.proposed
     resolution = proposed.resolution if proposed else None
@@ -109,7 +160,9 @@ def row_of(case: Case) -> CaseRow:
         id=case.id,
         number=case.number,
         account=case.account,
+        account_name=names.get(case.account),
         contact=details.contact,
+        contact_name=names.get(details.contact),
         submitter=case.submitter,
         phone=details.phone,
         subject=details.subject,
@@ -125,12 +178,15 @@ def row_of(case: Case) -> CaseRow:
         severity_name=case.severity.name,
         severity_rank=_RANKS[Severity(case.severity.key)],
         team=_word(case.team),
-        assignee=case.assignee if isinstance(case.assignee, UUID) else None,
+        assignee=assignee,
+        assignee_name=names.get(assignee) if assignee else None,
         assigned_at=case.assigned_at,
         status=case.status,
+        status_rank=_STATUS_RANKS[case.status],
         badges=list(case.badges),
         escalated_at=life.escalated.at if life.escalated else None,
         escalated_by=str(life.escalated.by) if life.escalated else None,
+        awaiting=life.awaiting.awaited if life.awaiting else None,
         awaiting_until=life.awaiting.until if life.awaiting else None,
         closes_at=min(due, default=None),
         resolution=resolution.model_dump(mode="json") if resolution else None,
@@ -143,6 +199,8 @@ def row_of(case: Case) -> CaseRow:
         customer_reference=details.customer_reference,
         external_ids=dict(details.external_ids),
         tags=list(case.tags),
+        links=[{"kind": kind, "case": str(other)} for kind, other in sorted(case.links)],
+        watchers=sorted(case.watchers),
         recipients=list(case.recipients),
         pending=list(case.pending),
         erased=case.erased,
@@ -156,107 +214,3 @@ def row_of(case: Case) -> CaseRow:
 
 def _word(word: Word | None) -> dict[str, str] | None:
     return {"key": word.key, "name": word.name} if word else None
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which cases are asked for: `status` is one that is shown, 'open' or 'all'."""
-
-    status: str = "open"
-    application: str | None = None
-    severity: Severity | None = None
-
-
-async def mentioning(
-    conn: AsyncConnection[TupleRow], person: UUID, email: str | None
-) -> list[UUID]:
-    """The cases that keep a telephone number or an address of this person's."""
-    cursor = await conn.execute(MENTIONING, {"person": person, "email": email})
-    return [case for (case,) in await cursor.fetchall()]
-
-
-async def one(
-    conn: AsyncConnection[TupleRow], case: UUID, seen: tuple[LiteralString, Mapping[str, Any]]
-) -> CaseRow | None:
-    """The case, if it exists for the viewer whose condition `seen` is."""
-    condition, values = seen
-    async with conn.cursor(row_factory=class_row(CaseRow)) as cursor:
-        statement = READ + SQL(condition) + SQL(" AND c.id = %(id)s")
-        await cursor.execute(statement, {**values, "id": case})
-        return await cursor.fetchone()
-
-
-async def those_seen(
-    conn: AsyncConnection[TupleRow],
-    some: Collection[UUID],
-    seen: tuple[LiteralString, Mapping[str, Any]],
-) -> set[UUID]:
-    """Which of some cases exist for the viewer whose condition `seen` is."""
-    condition, values = seen
-    statement = SQL(AMONG) + SQL(condition)
-    cursor = await conn.execute(statement, {**values, "some": list(some)})
-    return {case for (case,) in await cursor.fetchall()}
-
-
-async def listed(
-    conn: AsyncConnection[TupleRow],
-    wanted: Filter,
-    seen: tuple[LiteralString, Mapping[str, Any]],
-    *,
-    publicly: bool,
-    after: tuple[datetime, UUID] | None = None,
-    most: int = 25,
-) -> list[CaseRow]:
-    """The cases that changed last first; `after` is where the page before ended.
-
-    `publicly`: by the last change that a customer may know of.
-    """
-    where, values = _where(wanted, seen)
-    changed = "c.public_modified_at" if publicly else "c.modified_at"
-    if after:
-        where += " AND (" + changed + ", c.id) < (%(after_at)s, %(after_id)s)"
-        values |= {"after_at": after[0], "after_id": after[1]}
-    statement = READ + SQL(where) + SQL(" ORDER BY " + changed + " DESC, c.id DESC LIMIT %(most)s")
-    async with conn.cursor(row_factory=class_row(CaseRow)) as cursor:
-        await cursor.execute(statement, {**values, "most": most})
-        return await cursor.fetchall()
-
-
-async def counted(
-    conn: AsyncConnection[TupleRow],
-    wanted: Filter,
-    seen: tuple[LiteralString, Mapping[str, Any]],
-    *,
-    exactly: bool,
-) -> tuple[int, bool]:
-    """How many cases there are, and whether that is all: else it is `MOST_COUNTED` and more."""
-    where, values = _where(wanted, seen)
-    limit = None if exactly else MOST_COUNTED + 1
-    cursor = await conn.execute(
-        SQL(COUNT) + SQL(where) + SQL(" LIMIT %(limit)s) counted"), {**values, "limit": limit}
-    )
-    row = await cursor.fetchone()
-    count: int = row[0] if row else 0
-    whole = exactly or count <= MOST_COUNTED
-    return (count, True) if whole else (MOST_COUNTED, False)
-
-
-def _where(
-    wanted: Filter, seen: tuple[LiteralString, Mapping[str, Any]]
-) -> tuple[LiteralString, dict[str, Any]]:
-    condition, values = seen
-    given = {
-        "status": wanted.status,
-        "application": wanted.application,
-        "severity": wanted.severity,
-    }
-    where: LiteralString = condition
-    if wanted.status == "open":
-        where += " AND c.status <> 'Closed'"
-    elif wanted.status != "all":
-        where += " AND c.status = %(status)s"
-    if wanted.application:
-        where += " AND c.application = %(application)s"
-    if wanted.severity:
-        where += " AND c.severity = %(severity)s"
-    return where, {**values, **given}

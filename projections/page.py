@@ -10,10 +10,12 @@ from psycopg.rows import TupleRow
 
 from domain import events as e
 from domain.case import Case
+from domain.configuration import Account, Person
 from domain.fold import case_of, fold
 from domain.recorded import Recorded
 from domain.runtime.codec import Codec
-from domain.runtime.history import STREAM, stored
+from domain.runtime.documents import document_of
+from domain.runtime.history import NAMED, STREAM, stored
 
 MOST_REMEMBERED: Final = 20_000
 
@@ -24,6 +26,7 @@ class Folded:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._cases: dict[UUID, Case] = {}
+        self._names: dict[UUID, str] = {}
 
     def after(self, conn: Connection[TupleRow], page: Sequence[Recorded]) -> Mapping[UUID, Case]:
         """Each case of the page as it is after its last event there."""
@@ -39,6 +42,26 @@ class Folded:
             self._cases.clear()
         self._cases |= cases
         return cases
+
+    def names(
+        self, conn: Connection[TupleRow], page: Sequence[Recorded], wanted: Iterable[UUID]
+    ) -> Mapping[UUID, str]:
+        """How accounts and people are called at the end of the page; absent who never was."""
+        if len(self._names) > MOST_REMEMBERED:
+            self._names.clear()
+        for recorded in page:
+            if isinstance(recorded.event, e.Erased):
+                self._names.pop(recorded.stream, None)  # the name in memory is gone by now
+            elif isinstance(document := document_of(recorded), Account | Person):
+                self._names[recorded.stream] = document.name
+        asked = set(wanted)
+        if missing := list(asked - self._names.keys()):
+            last = page[-1].position
+            rows = conn.execute(NAMED, {"streams": missing, "last": last}, binary=True)
+            for recorded in self._codec.decode_all(stored(row) for row in rows):
+                if isinstance(document := document_of(recorded), Account | Person):
+                    self._names[recorded.stream] = document.name
+        return {stream: self._names[stream] for stream in asked if stream in self._names}
 
     def _after(
         self, conn: Connection[TupleRow], stream: UUID, history: Sequence[Recorded]
@@ -74,6 +97,30 @@ class Page:
     def cases(self) -> Mapping[UUID, Case]:
         """Each case of the page as it is after its last event there."""
         return self._folded.after(self._conn, self.recorded)
+
+    @cached_property
+    def positions(self) -> Mapping[UUID, int]:
+        """The position of the last event here of each stream."""
+        return {recorded.stream: recorded.position for recorded in self.recorded}
+
+    @cached_property
+    def public_positions(self) -> Mapping[UUID, int]:
+        """The same of the events that customers may know of."""
+        return {r.stream: r.position for r in self.recorded if not r.event.is_internal}
+
+    @cached_property
+    def renamed(self) -> Mapping[UUID, str]:
+        """The accounts and people of whom something happened here, as they are called now."""
+        told = {
+            r.stream
+            for r in self.recorded
+            if isinstance(r.event, e.AccountSet | e.PersonSet | e.Erased)
+        }
+        return self.names(told - self.cases.keys())
+
+    def names(self, wanted: Iterable[UUID]) -> Mapping[UUID, str]:
+        """How accounts and people are called at the end of the page; absent who never was."""
+        return self._folded.names(self._conn, self.recorded, wanted)
 
 
 def _destroys(history: Iterable[Recorded]) -> bool:

@@ -29,6 +29,13 @@ class BeyondTheHead(Exception):
         super().__init__((self.__doc__ or "").format(wanted=wanted, head=head))
 
 
+class AheadOfTheLog(Exception):
+    """The log ends at {head}: whoever has position {after} has it from another one."""
+
+    def __init__(self, after: int, head: int) -> None:
+        super().__init__((self.__doc__ or "").format(after=after, head=head))
+
+
 class NotYetThere(Exception):
     """The read model '{model}' has not reached position {wanted} yet{because}."""
 

@@ -159,6 +159,11 @@ PEOPLE: Final[Mapping[UUID, Person]] = {
     **{id_of(x): _person(x, n, active=False) for x, n in ((AXEL, "Axel"), (CHRIS, "Chris"))},
 }
 
+NAMES: Final[Mapping[UUID, str]] = {
+    **{id_: account.name for id_, account in ACCOUNTS.items()},
+    **{id_: person.name for id_, person in PEOPLE.items()},
+}
+
 # Clara's case and what it is judged by ---------------------------------------------------------
 CASE: Final = named("Clara's case")
 OTHER_CASE: Final = named("another case of Acme")

@@ -30,27 +30,38 @@ STREAM: Final = (
 )
 # For a customer a case that they do not see has no rows, as one that is not there: to read and
 # decrypt its history first would tell by the time it takes that there is one. The rule is that of
-# `domain.sight.sees`. Their own command is found all the same.
+# `domain.sight.sees`; the fields that it asks for stand in the log in clear.
 _SEEN: Final = """
-   AND (%(account)s::uuid IS NULL
-        OR EXISTS (SELECT FROM log.events o
-                    WHERE o.command_id = %(command)s AND o.originator_id = %(stream)s)
-        OR EXISTS (SELECT FROM log.unchanged o
-                    WHERE o.command_id = %(command)s AND o.stream = %(stream)s)
-        OR EXISTS (SELECT FROM log.events f,
-                          LATERAL (SELECT convert_from(f.state, 'UTF8')::jsonb -> 'data') AS c(data)
-                    WHERE f.originator_id = %(stream)s AND f.originator_version = 1
-                      AND c.data ->> 'account' = %(account)s::text
-                      AND (%(person)s::text IS NULL OR c.data ->> 'submitter' = %(person)s::text
-                           OR %(person)s::text = (
-                              SELECT convert_from(l.state, 'UTF8')::jsonb -> 'data' ->> 'contact'
-                                FROM log.events l
-                               WHERE l.originator_id = %(stream)s
-                                 AND l.topic IN ('case.created', 'case.details-changed')
-                                 AND convert_from(l.state, 'UTF8')::jsonb -> 'data' ? 'contact'
-                               ORDER BY l.originator_version DESC LIMIT 1))))
+       %(account)s::uuid IS NULL
+       OR EXISTS (SELECT FROM log.events f,
+                         LATERAL (SELECT convert_from(f.state, 'UTF8')::jsonb -> 'data') AS c(data)
+                   WHERE f.originator_id = %(stream)s AND f.originator_version = 1
+                     AND c.data ->> 'account' = %(account)s::text
+                     AND (%(person)s::text IS NULL OR c.data ->> 'submitter' = %(person)s::text
+                          OR %(person)s::text = (
+                             SELECT convert_from(l.state, 'UTF8')::jsonb -> 'data' ->> 'contact'
+                               FROM log.events l
+                              WHERE l.originator_id = %(stream)s
+                                AND l.topic IN ('case.created', 'case.details-changed')
+                                AND convert_from(l.state, 'UTF8')::jsonb -> 'data' ? 'contact'
+                              ORDER BY l.originator_version DESC LIMIT 1)))
 """
+STREAM_SEEN: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + " WHERE e.originator_id = %(stream)s AND ("
+    + _SEEN
+    + ") ORDER BY e.originator_version"
+)
 # A command that changed nothing is found beside the version at which it did so.
+# An own command is answered as then, also where the case is no longer one's own.
+_OWN: Final = """
+       EXISTS (SELECT FROM log.events o
+                WHERE o.command_id = %(command)s AND o.originator_id = %(stream)s)
+       OR EXISTS (SELECT FROM log.unchanged o
+                   WHERE o.command_id = %(command)s AND o.stream = %(stream)s)
+"""
 STREAM_FOR_COMMAND: Final = (
     "SELECT"
     + _COLUMNS
@@ -59,10 +70,12 @@ STREAM_FOR_COMMAND: Final = (
     + """
   LEFT JOIN log.unchanged u ON u.command_id = %(command)s AND u.stream = e.originator_id
                            AND u.version = e.originator_version
- WHERE e.originator_id = %(stream)s
+ WHERE e.originator_id = %(stream)s AND (
 """
+    + _OWN
+    + " OR "
     + _SEEN
-    + " ORDER BY e.originator_version"
+    + ") ORDER BY e.originator_version"
 )
 PAGE: Final = (
     "SELECT"
@@ -78,6 +91,17 @@ LAST_OF: Final = (
     + _FROM
     + """
  WHERE e.originator_id = ANY(%(streams)s)
+ ORDER BY e.originator_id, e.originator_version DESC
+"""
+)
+# Accounts and people, in their words of a position: what came later is not known yet.
+NAMED: Final = (
+    "SELECT DISTINCT ON (e.originator_id)"
+    + _COLUMNS
+    + _FROM
+    + """
+ WHERE e.originator_id = ANY(%(streams)s) AND e.notification_id <= %(last)s
+   AND e.topic IN ('account.set', 'person.set')
  ORDER BY e.originator_id, e.originator_version DESC
 """
 )
@@ -119,15 +143,10 @@ async def read(conn: AsyncConnection[TupleRow], statement: str, **values: object
     return await cursor.fetchall()
 
 
-async def read_for_command(
-    conn: AsyncConnection[TupleRow], stream: UUID, command: UUID, by: Actor
-) -> list[TupleRow]:
-    """A stream as far as it is there for whoever gives the command, and what remembers it."""
+def sight(by: Actor) -> dict[str, UUID | str | None]:
+    """Whose cases these statements read for an actor: all, an account's, or a person's of it."""
     account = by.account if by.is_customer else None
-    person = None if by.sees_account else str(by.person)
-    return await read(
-        conn, STREAM_FOR_COMMAND, stream=stream, command=command, account=account, person=person
-    )
+    return {"account": account, "person": None if by.sees_account else str(by.person)}
 
 
 def page(conn: Connection[TupleRow], after: int, most: int) -> list[Stored]:

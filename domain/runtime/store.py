@@ -22,8 +22,9 @@ from domain.runtime.appending import AppendQueue
 from domain.runtime.codec import Codec
 from domain.runtime.database import Pool
 from domain.runtime.documents import document_of
-from domain.runtime.history import COMMAND, HEAD, PAGE, STREAM, read, read_for_command, stored
+from domain.runtime.history import COMMAND, STREAM_FOR_COMMAND, read, sight, stored
 from domain.runtime.lookup import Lookup
+from domain.runtime.reader import Reader
 from domain.sight import sees
 from domain.terms import Terms
 from domain.values import Actor
@@ -86,33 +87,16 @@ class _Decision:
     terms: Terms | None = None
 
 
-class Store:
-    """The streams of one log."""
+class Store(Reader):
+    """The streams of one log: read, and written by commands."""
 
     def __init__(
         self, pool: Pool, queue: AppendQueue, codec: Codec, lookup: Lookup, *, build: str
     ) -> None:
-        self.pool, self.queue, self.codec, self.lookup = pool, queue, codec, lookup
+        super().__init__(pool, codec)
+        self.queue, self.lookup = queue, lookup
         self._build = build
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
-
-    async def history(self, stream: UUID) -> list[Recorded]:
-        """Everything that happened in a stream, in order; empty when there is none."""
-        async with self.pool.connection() as conn:
-            rows = await read(conn, STREAM, stream=stream)
-        return self.codec.decode_all(stored(row) for row in rows)
-
-    async def head(self) -> int:
-        """The position of the last event; 0 where nothing has happened."""
-        async with self.pool.connection() as conn:
-            ((head,),) = await read(conn, HEAD)
-        return int(head)
-
-    async def page(self, after: int, most: int = 1_000) -> list[Recorded]:
-        """The next events of the log, in order."""
-        async with self.pool.connection() as conn:
-            rows = await read(conn, PAGE, after=after, most=most)
-        return self.codec.decode_all(stored(row) for row in rows)
 
     async def allowed(
         self, outcome: Outcome, by: Actor
@@ -168,7 +152,8 @@ class Store:
 
     async def _load(self, stream: UUID, asked: _Asked) -> _Loaded:
         async with self.pool.connection() as conn:
-            rows = await read_for_command(conn, stream, asked.id, asked.by)
+            values = {"stream": stream, "command": asked.id, **sight(asked.by)}
+            rows = await read(conn, STREAM_FOR_COMMAND, **values)
         unchanged = next(((n, row[12], row[13]) for n, row in enumerate(rows) if row[12]), None)
         return _Loaded(self.codec.decode_all(stored(row) for row in rows), unchanged)
 

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL
 
 from deploy.local.postgres import SERVICE, EmbeddedPostgres
+from domain.configuration import Account, Person
 from domain.fold import case_of
 from domain.recorded import Recorded
+from domain.runtime.documents import document_of
 from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings
 from domain.runtime.store import KEYS
@@ -212,8 +214,12 @@ def _hold_to_a_fold(log: list[Recorded], settings: Settings) -> None:
         psycopg.connect(settings.database_url) as conn,
         conn.cursor(row_factory=class_row(CaseRow)) as cursor,
     ):
-        shown = {row.id: asdict(row) for row in cursor.execute(READ + SQL("true")).fetchall()}
-    assert shown == {case.id: asdict(row_of(case)) for case in _cases(log)}
+        shown = {row.id: row for row in cursor.execute(READ + SQL("true")).fetchall()}
+    last = {recorded.stream: recorded.position for recorded in log}
+    assert {id_: row.position for id_, row in shown.items()} == {id_: last[id_] for id_ in shown}
+    documents = {r.stream: document_of(r) for r in log}
+    names = {id_: d.name for id_, d in documents.items() if isinstance(d, Account | Person)}
+    assert shown == {case.id: row_of(case, names) for case in _cases(log)}
 
 
 def _cases(log: list[Recorded]) -> Iterator[Any]:

@@ -25,6 +25,7 @@ VIEWERS = st.builds(
     role=st.sampled_from(list(Role)),
     account=st.none() | ACCOUNTS,
     on_behalf_of=st.none() | PEOPLE,
+    without_notes=st.booleans(),
 )
 RAISED = st.lists(st.tuples(ACCOUNTS, PEOPLE, PEOPLE, PEOPLE), min_size=1, max_size=6)
 

@@ -131,7 +131,7 @@ def test_a_read_model_that_is_behind_shows_at_each_position_what_was_then(desk: 
                 then = [r for r in log[:position] if r.stream == row.id]
                 case = case_of(then)
                 assert case is not None
-                assert row == row_of(case)
+                assert row == row_of(case, x.NAMES)
             before = position
     assert rows(desk.settings) == at_the_head
 

@@ -21,6 +21,7 @@ from projections.page import Folded
 from tests.desks import Desk
 from tests.domain.runtime.test_store import on
 from tests.domain.test_laws import Desk as Asking
+from tests.examples import NAMES
 from tests.projections.following import codec_of, projected, rows
 
 STEPS = 150
@@ -90,4 +91,4 @@ def is_a_fold(conn: Connection[TupleRow], desk: Desk) -> None:
         history = conn.execute(STREAM, {"stream": row.id}, binary=True).fetchall()
         case = case_of(codec.decode_all(stored(one) for one in history))
         assert case is not None
-        assert row == row_of(case)
+        assert row == row_of(case, NAMES)

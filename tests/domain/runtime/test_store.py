@@ -14,7 +14,7 @@ from domain import events as e
 from domain.configuration import CATALOGUE, document_stream
 from domain.fold import case_of, fold
 from domain.recorded import Cause
-from domain.runtime.history import read_for_command
+from domain.runtime.history import STREAM_SEEN, read, sight
 from domain.runtime.opening import open_store
 from domain.runtime.store import Outcome, Store
 from domain.sight import sees
@@ -353,7 +353,7 @@ def test_a_history_is_read_just_for_those_who_see_the_case(
         assert now is not None
         async with store.pool.connection() as conn:
             for by in x.EVERYBODY:
-                rows = await read_for_command(conn, now.id, x.COMMAND, by)
+                rows = await read(conn, STREAM_SEEN, stream=now.id, **sight(by))
                 there = not by.is_customer or sees(now, by.person, by)
                 assert len(rows) == len(history) * there, by
 
