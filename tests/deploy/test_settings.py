@@ -68,8 +68,11 @@ def test_the_master_key_is_not_shown() -> None:
 
 
 def test_secrets_come_from_a_folder_and_the_environment_goes_first(tmp_path: Path) -> None:
+    # As Kubernetes lays them down: links into a folder that is replaced as a whole.
+    (tmp_path / "..data").mkdir()
     for name, value in {**RIGHT, "CASEBOOK_PORT": "81"}.items():
-        (tmp_path / name.lower()).write_text(f"{value}\n")
+        (tmp_path / "..data" / name.lower()).write_text(f"{value}\n")
+        (tmp_path / name.lower()).symlink_to(f"..data/{name.lower()}")
     code = "settings().database_url, settings().port, len(settings().master_key_bytes)"
     status, out, error = told(code, CASEBOOK_SECRETS=str(tmp_path), CASEBOOK_PORT="82")
     assert (status, out, error) == (0, f"{RIGHT['CASEBOOK_DATABASE_URL']} 82 32", "")
