@@ -9,6 +9,7 @@ from api.terminal import refuse, say
 from domain.runtime.database import connect
 from domain.runtime.restoring import Epoch, RestoreRefused, begin_epoch
 from domain.runtime.settings import databases
+from projections.rebuild import reset
 
 NUMBERS_SKIPPED = 10_000  # more cases than most desks raise between two backups
 
@@ -23,7 +24,7 @@ def restored(
 ) -> None:
     """Begin a new epoch of the log after its database was restored from a backup.
 
-    Subscribers who had read further are told.
+    Subscribers who had read further are told. Read models that are ahead are made again.
     """
     question = "Every subscriber is told that this log was restored. Was it, and go on?"
     if not yes and not typer.confirm(question):
@@ -31,6 +32,7 @@ def restored(
     try:
         with connect(databases().as_owner, "casebook restored") as conn:
             epoch = begin_epoch(conn, by=str(operator().id), skip=skip_numbers)
+            reset(conn, epoch.ahead)
     except RestoreRefused as why:
         refuse(str(why))
     say(_answer(epoch), _words(epoch), as_json=as_json)
@@ -42,7 +44,7 @@ def _answer(epoch: Epoch) -> dict[str, object]:
         "epoch": epoch.number,
         "after": epoch.after,
         "last_number": f"{epoch.last_number:08}",
-        "ahead": epoch.ahead,
+        "made_again": epoch.ahead,
     }
 
 
@@ -52,5 +54,5 @@ def _words(epoch: Epoch) -> str:
         f"it was epoch {epoch.number - 1}.\n"
         f"Case numbers up to {epoch.last_number:08} are not given again."
     )
-    ahead = f"\nAhead of the log: {', '.join(epoch.ahead)}." if epoch.ahead else ""
-    return told + ahead
+    again = f"\nMade again from the log: {', '.join(epoch.ahead)}." if epoch.ahead else ""
+    return told + again

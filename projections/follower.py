@@ -43,7 +43,10 @@ NOTIFY: Final = "SELECT pg_notify('projected', %(position)s::text)"
 REGISTER: Final = "INSERT INTO read.models (name) VALUES (%(name)s) ON CONFLICT DO NOTHING"
 # Whatever stopped is tried again at each start: the cause may be mended by then.
 RETRY: Final = "UPDATE read.models SET failed_at = NULL, failure = NULL WHERE failed_at IS NOT NULL"
-POSITIONS: Final = "SELECT name, position FROM read.models WHERE failed_at IS NULL"
+# Held to the end of the page: whoever resets a read model comes before it or after it.
+POSITIONS: Final = """
+SELECT name, position FROM read.models WHERE failed_at IS NULL ORDER BY name FOR UPDATE
+"""
 MOVE: Final = "UPDATE read.models SET position = %(position)s WHERE name = %(name)s"
 FAIL: Final = """
 UPDATE read.models SET failed_at = now(), failure = %(failure)s WHERE name = %(name)s
@@ -112,12 +115,12 @@ def catch_up(
     most: int = MOST_EVENTS,
 ) -> bool:
     """Gives one page to those read models that are furthest behind; False: all are at the head."""
-    positions: dict[str, int] = dict(conn.execute(POSITIONS))
-    standing = {name: positions[name] for name in models if name in positions}
-    if not standing:
-        return False
-    start = min(standing.values())
     with conn.transaction():
+        positions: dict[str, int] = dict(conn.execute(POSITIONS))
+        standing = {name: positions[name] for name in models if name in positions}
+        if not standing:
+            return False
+        start = min(standing.values())
         rows = read_page(conn, start, most)
         if not rows:
             return False

@@ -22,7 +22,7 @@ from tests.deploy.running import new_folder, within
 from tests.deploy.test_operations import block
 from tests.desks import MASTER_KEY, Desk, settings_for
 from tests.domain.runtime.test_store import raised
-from tests.projections.following import head, projected, rows
+from tests.projections.following import head, positions, projected, rows
 
 ROLES = ROOT / "deploy/postgres-roles.sh"
 
@@ -213,6 +213,28 @@ def test_numbers_that_may_have_been_given_are_passed_over(
     said = shell(tmp_path, "casebook restored --yes --skip-numbers 5", **urls(database))
     assert f"Case numbers up to {given + 5:08} are not given again." in said.out
     assert a_case(desk.settings) == given + 6
+
+
+def test_read_models_that_show_more_than_the_log_has_are_made_again(
+    desk: Desk, database: Database, tmp_path: Path
+) -> None:
+    a_case(desk.settings)
+    projected(desk.settings)
+    end, shown = head(desk.settings), rows(desk.settings)
+    with psycopg.connect(database.owner_url) as owner:
+        owner.execute("UPDATE read.models SET position = position + 7 WHERE name = 'cases'")
+        owner.execute("UPDATE read.cases SET subject = 'Of a case that was lost'")
+    told = doctor(tmp_path, desk.settings)
+    assert f"The read model 'cases' is at {end + 7}, beyond the head {end}." in told.out
+    assert "->  casebook restored" in told.out
+    said = shell(tmp_path, "casebook restored --yes", **urls(database))
+    assert said.out.splitlines()[-1] == "Made again from the log: cases."
+    assert {name: at for name, (at, _) in positions(desk.settings).items()} == {
+        "access": end,
+        "cases": 0,
+    }
+    projected(desk.settings)
+    assert rows(desk.settings) == shown
 
 
 def test_which_epochs_there_were_cannot_be_changed(database: Database) -> None:
