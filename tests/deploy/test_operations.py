@@ -10,7 +10,15 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from domain.runtime.settings import PREFIX, Settings
-from tests.deploy.described import OPERATIONS, ROOT, commands, program, settings, variables
+from tests.deploy.described import (
+    OPERATIONS,
+    PROGRAMS,
+    ROOT,
+    commands,
+    program,
+    settings,
+    variables,
+)
 from tests.deploy.test_compose import COMPOSE
 
 TEXT = OPERATIONS.read_text()
@@ -73,6 +81,43 @@ def test_every_log_event_that_is_named_is_written_somewhere() -> None:
     named = [name.strip("`") for name, *_ in rows("What to watch")]
     assert named
     assert [name for name in named if f'"{name}"' not in code] == []
+
+
+def lines(program: str) -> list[str]:
+    """Every line of the handbook that begins with a program, whole."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)).replace("\\\n", "")
+    return [line for line in blocks.splitlines() if line.startswith(f"{program} ")]
+
+
+NOWHERE = """
+{apiVersion: v1, kind: Config, current-context: x, clusters: [{name: x, cluster: {server: "http://127.0.0.1:1"}}],
+ contexts: [{name: x, context: {cluster: x, user: x}}], users: [{name: x, user: {}}]}
+"""
+
+
+@pytest.mark.parametrize("line", lines("kubectl") + lines("docker compose"))
+def test_a_command_for_a_cluster_or_for_docker_is_understood_up_to_the_server(
+    tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "config").write_text(NOWHERE)
+    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
+    (tmp_path / "casebook.dump").touch()
+    done = subprocess.run(
+        ["bash", "-c", line.replace("docker compose", "docker-compose", 1)],
+        cwd=tmp_path,
+        env={
+            "PATH": f"{PROGRAMS}:/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "KUBECONFIG": str(tmp_path / "config"),
+            "DOCKER_HOST": "tcp://127.0.0.1:1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "127.0.0.1:1" in done.stderr, done.stderr
 
 
 def test_the_secrets_for_compose_are_made_as_they_are_needed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from deploy.local.postgres import SERVICE, EmbeddedPostgres
 from domain.runtime.database import connect
@@ -150,6 +151,33 @@ def test_the_drill_of_the_handbook_works_word_for_word(
         owner.execute("TRUNCATE read.models, read.cases, read.access")
     projected(settings)
     assert rows(settings) == after
+
+
+def test_a_copy_of_the_files_goes_on_in_a_new_epoch_too(
+    desk: Desk, database: Database, postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """As the operator of a cluster restores it: a base backup, and the WAL up to its end."""
+    a_case(desk.settings)
+    until, programs = head(desk.settings), postgres._programs()
+    with new_folder() as folder:
+        copy = EmbeddedPostgres(folder / "pg", fsync="off")
+        copied = f"pg_basebackup --checkpoint=fast --pgdata={copy.data} --username=postgres"
+        given = {"PGHOST": str(postgres.sockets), "PROGRAMS": str(programs)}
+        assert shell(tmp_path, copied, **given).status == 0
+        lost = a_case(desk.settings)
+        copy._give(copy.home, copy.data, *copy.data.rglob("*"))
+        copy.start()
+        try:
+            name = str(conninfo_to_dict(database.url)["dbname"])
+            settings = settings_for(copy.url(name, SERVICE))
+            restored = Database(owner_url=copy.url(name), url=settings.database_url)
+            said = shell(tmp_path, "casebook restored --yes", **urls(restored))
+            assert said.status == 0, said.err
+            assert epochs(settings.database_url) == [(1, 0), (2, until)]
+            assert a_case(settings) > lost
+            assert (head(settings), head(desk.settings)) == (until + 1, until + 1)
+        finally:
+            copy.stop()
 
 
 def test_a_new_epoch_is_asked_for(database: Database, tmp_path: Path) -> None:
