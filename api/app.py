@@ -63,6 +63,6 @@ async def opened(chosen: Settings) -> AsyncIterator[Services]:
         open_store(chosen, "casebook api") as store,
         database.pool(chosen.for_reading, "casebook api reads") as reads,
     ):
-        positions = Positions(chosen.for_reading, reads)
+        positions = Positions(chosen.database_url, reads, store.pool)
         async with positions.listening():
             yield Services(reads, store, Tokens(store.pool, store.lookup.documents), positions)

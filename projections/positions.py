@@ -14,6 +14,7 @@ from domain.runtime.database import Pool
 from domain.runtime.history import HEAD
 
 PATIENCE_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 0.1  # a look without having been woken
 PAUSE_SECONDS: Final = 0.5
 
 LISTEN: Final = "LISTEN projected"
@@ -48,8 +49,12 @@ class NotYetThere(Exception):
 class Positions:
     """How far the read models of a database are, as the follower says."""
 
-    def __init__(self, url: str, pool: Pool) -> None:
-        self._url, self._pool = url, pool
+    def __init__(self, url: str, pool: Pool, of_the_log: Pool | None = None) -> None:
+        """`url` is the primary's, for a standby hears nothing; its head is asked in `of_the_log`.
+
+        `pool` is where the read models are read: there too, or on a standby that lags.
+        """
+        self._url, self._pool, self._of_the_log = url, pool, of_the_log or pool
         self._moved = asyncio.Event()
 
     @asynccontextmanager
@@ -75,7 +80,9 @@ class Positions:
                 # Taken before the look: what moves during it ends the wait at once.
                 moved = self._moved
                 while (behind := await self._behind(wanted, models)) and not behind[1]:
-                    await moved.wait()
+                    # A standby has it a little after the primary has told.
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(moved.wait(), LOOK_SECONDS)
                     moved = self._moved
         except TimeoutError:
             behind = await self._behind(wanted, models)
@@ -97,11 +104,12 @@ class Positions:
             rows = await (await conn.execute(POSITIONS)).fetchall()
             there = {name: (position, failure) for name, position, failure in rows}
             late = [m for m in models if there.get(m, (0, None))[0] < wanted]
-            if late:
+        if late:
+            async with self._of_the_log.connection() as conn:
                 row = await (await conn.execute(HEAD)).fetchone()
-                head: int = row[0] if row else 0
-                if wanted > head:
-                    raise BeyondTheHead(wanted, head)
+            head: int = row[0] if row else 0
+            if wanted > head:
+                raise BeyondTheHead(wanted, head)
         return (late[0], there.get(late[0], (0, None))[1]) if late else None
 
     def _wake(self) -> None:
