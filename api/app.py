@@ -8,7 +8,19 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from api import bulk, cases, commands, configuration, errors, health, lists
+from api import (
+    bulk,
+    cases,
+    commands,
+    configuration,
+    errors,
+    health,
+    lists,
+    people,
+    signing_in,
+    tokens,
+    welcome,
+)
 from api.auth import Tokens
 from api.deps import Services
 from api.limits import BodyLimit
@@ -50,7 +62,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit)
     # First, and not included as a router: FastAPI looks at each route of it several times.
     app.router.routes.extend(commands.ROUTES)
-    for module in (health, bulk, lists, cases, configuration):
+    for module in (health, bulk, lists, cases, tokens, people, signing_in, configuration, welcome):
         app.include_router(module.router)
     errors.install(app)
     return app

@@ -148,8 +148,20 @@ class Happened(BaseModel):
     type: str | None = None
     at: datetime | None = None
     by: Somebody | None = None
+    via: UUID | None = None
+    """The service account that acted on behalf of `by`."""
     internal: bool | None = None
     data: dict[str, Any] | None = None
+
+
+class DocumentThen(BaseModel):
+    """A document as it was set once; erased words say so."""
+
+    version: int
+    position: int
+    at: datetime
+    by: Somebody
+    document: dict[str, Any]
 
 
 class Document(BaseModel):
@@ -210,9 +222,14 @@ def happened(
         type=NAME_OF[type(recorded.event)],
         at=recorded.at,
         by=Somebody(id=recorded.by.person, name=None),
+        via=_service(recorded.by),
         internal=recorded.event.is_internal if viewer.sees_internal else None,
         data={field: value for field, value in data.items() if field not in withheld},
     )
+
+
+def _service(by: Actor) -> UUID | None:
+    return by.id if by.on_behalf_of and isinstance(by.id, UUID) else None
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401  any JSON

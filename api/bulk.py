@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, create_model, model_validator
 
+from api.auth import Scope
 from api.bodies import PATHS, Answer, answer
 from api.deps import WRITING, Asking, By, HeaderRefused, case_id
 from api.errors import problem_of
@@ -76,6 +77,7 @@ async def bulk(asked: Bulk, request: Request, by: By) -> Response:
     Under an Idempotency-Key the whole request can be sent again: what was done is answered as the
     first time, and what was not is tried again.
     """
+    by.needs(Scope.CASES_WRITE)
     if by.expecting is not None:
         raise HeaderRefused("If-Match", "left out: each case has a version of its own")
     chosen: _Chosen = asked.command

@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 from fastapi import APIRouter, Query, Response
 
+from api.auth import Scope
 from api.bodies import Detail, Happened, happened, other_case
 from api.deps import READING, Asking, By, case_id
 from api.lists import JSON, MODELS
@@ -32,6 +33,7 @@ async def one(
     version: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """A case as it is now, or as it was: `at` an instant, or at a version that one was shown."""
+    by.needs(Scope.CASES_READ)
     await by.reached(MODELS)
     reference = case_id(by.given, case)
     now = at is None and version is None
@@ -46,6 +48,7 @@ async def one(
 @router.get("/{case}/events", openapi_extra=READING)
 async def events(case: str, by: By) -> list[Happened]:
     """The history of a case, in order; what a viewer may not see is there as withheld."""
+    by.needs(Scope.CASES_READ)
     await by.reached(MODELS)
     history = await by.given.store.history_for(case_id(by.given, case), by.by)
     found = case_of(history)

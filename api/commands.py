@@ -13,8 +13,10 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Asked
 
+from api.auth import Scope
 from api.bodies import PATHS, Answer, answer
 from api.deps import WRITING, Asking, asking, case_id
 from api.errors import problem_of
@@ -47,7 +49,7 @@ class Commands:
     def __init__(self, otherwise: ASGIApp) -> None:
         self._otherwise = otherwise
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Asked, receive: Receive, send: Send) -> None:
         found = _command_of(scope)
         if found is None:
             await self._otherwise(scope, receive, send)
@@ -60,7 +62,7 @@ class Commands:
         await response(scope, receive, send)
 
 
-def _command_of(scope: Scope) -> tuple[type[Command], str | None] | None:
+def _command_of(scope: Asked) -> tuple[type[Command], str | None] | None:
     """The command that a request asks for, and of which case; None: it asks for something else."""
     if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(CASES):
         return None
@@ -74,6 +76,7 @@ def _command_of(scope: Scope) -> tuple[type[Command], str | None] | None:
 
 async def _answered(request: Request, kind: type[Command], reference: str | None) -> Response:
     by = await asking(request)
+    by.needs(Scope.CASES_WRITE)
     command = _parsed(kind, await request.body())
     case = case_id(by.given, reference) if reference is not None else None
     return await carried_out(case, command, by)

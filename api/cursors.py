@@ -36,6 +36,26 @@ def read_cursor(text: str, sort: str) -> Cursor:
         raise CursorNotOurs from None
 
 
+def write_name_cursor(name: str, id_: UUID) -> str:
+    """The cursor behind a line of the directory."""
+    return base64.urlsafe_b64encode(orjson.dumps([name, id_])).decode().rstrip("=")
+
+
+def read_name_cursor(text: str) -> tuple[str, UUID]:
+    """What `write_name_cursor` was given.
+
+    Raises:
+        CursorNotOurs: it did not write this.
+    """
+    try:
+        name, id_ = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if not _fits(name, "text"):
+            raise CursorNotOurs
+        return name, UUID(id_)
+    except (binascii.Error, TypeError, ValueError, AttributeError):
+        raise CursorNotOurs from None
+
+
 def _fits(value: object, type_: str) -> bool:
     """Whether the server can read the value as one of this type."""
     if type_ == "smallint":

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from api.auth import TokenRefused, Tokens
+from api.auth import NoScopeForThat, Scope, ScopeMissing, Signed, TokenRefused, Tokens
 from domain.errors import CaseUnknown
 from domain.recorded import Cause
 from domain.runtime.database import Pool
@@ -50,11 +50,30 @@ class Asking:
     """Who asks, and what the request's headers say. What is absent is None."""
 
     given: Services
-    by: Actor
+    signed: Signed
     cause: Cause
     key: str | None
     expecting: int | None
     at_least: int | None
+
+    @property
+    def by(self) -> Actor:
+        """Who acts."""
+        return self.signed.by
+
+    def needs(self, scope: Scope) -> None:
+        """Refuses a token that was not made for this.
+
+        Raises:
+            ScopeMissing: it has scopes, and this is none of them.
+        """
+        if self.signed.scopes is not None and scope not in self.signed.scopes:
+            raise ScopeMissing(scope)
+
+    def needs_a_person(self) -> None:
+        """Refuses a token with scopes where none of them would do."""
+        if self.signed.scopes is not None:
+            raise NoScopeForThat
 
     async def reached(self, models: Collection[str]) -> None:
         """Waits until these read models have the position that `At-Least` names, if it does."""
@@ -83,10 +102,10 @@ async def asking(request: Request) -> Asking:
     scheme, _, secret = said.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise TokenRefused
-    by = await given.tokens.actor(secret.strip())
+    signed = await given.tokens.signed(secret.strip(), _person(said))
     return Asking(
         given=given,
-        by=by,
+        signed=signed,
         cause=Cause("request", _text(said, "Request-Id", MOST_REQUEST_ID)),
         key=_text(said, "Idempotency-Key", MOST_KEY),
         expecting=_number(said, "If-Match", _VERSION, "a version"),
@@ -113,6 +132,14 @@ def _text(said: Mapping[bytes, bytes], header: str, most: int) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
+def _person(said: Mapping[bytes, bytes]) -> UUID | None:
+    value = said.get(b"on-behalf-of")
+    try:
+        return UUID(value.decode("latin-1")) if value is not None else None
+    except ValueError:
+        raise HeaderRefused("On-Behalf-Of", "the id of a person") from None
+
+
 def _number(
     said: Mapping[bytes, bytes], header: str, pattern: re.Pattern[str], what: str
 ) -> int | None:
@@ -134,15 +161,23 @@ def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:  # no
 
 # What `asking` reads, as the description of the API says it.
 SECURITY: Final[dict[str, Any]] = {"security": [{"token": []}]}
+_BEHALF: Final = _header(
+    "On-Behalf-Of",
+    "For service accounts: the person of their account for whom they act; events keep both.",
+    type="string",
+    format="uuid",
+)
 READING: Final[dict[str, Any]] = {
     **SECURITY,
     "parameters": [
-        _header("At-Least", "Wait until the read models have this position.", type="integer")
+        _BEHALF,
+        _header("At-Least", "Wait until the read models have this position.", type="integer"),
     ],
 }
 WRITING: Final[dict[str, Any]] = {
     **SECURITY,
     "parameters": [
+        _BEHALF,
         _header(
             "Idempotency-Key",
             "Repeated under the same key, the command is answered as the first time, for ever.",

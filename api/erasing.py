@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from api.operating import CAUSE, AsJson, checked, on_the_log, operator, person_id
+from api.operating import CAUSE, AsJson, checked, known, on_the_log, operator
 from api.terminal import refuse, say
 from domain.commands import Erase, Forget
-from domain.configuration import Person
 from domain.errors import CaseErased
 from domain.fold import case_of
 from domain.runtime.settings import settings
@@ -63,12 +62,9 @@ def erase_person(
     _ask(f"The name and addresses of {person} become unreadable for ever. Go on?", yes=yes)
 
     async def work(store: Store) -> list[str]:
-        stream, by = person_id(person), operator()
-        found = await store.lookup.documents.one(stream, Person)
-        if found is None:
-            refuse(f"There is no person {person}.")
+        (stream, found), by = await known(store, person), operator()
         await _all_shown(store)
-        email = found[0].email
+        email = found.email
         async with store.pool.connection() as conn:
             cases = await mentioning(conn, stream, email)
         # The cases first: ended in the middle, the command can be given again with the address.

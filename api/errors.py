@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
+from math import ceil
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,11 +15,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from api.auth import TokenRefused
+from api.auth import NoScopeForThat, NotOnTheirBehalf, ScopeMissing, TokenRefused
+from api.configuration import AnotherCalendar
 from api.cursors import CursorNotOurs
 from api.deps import HeaderRefused
 from api.limits import BodyTooLarge
 from api.lists import FilterForTheDesk
+from api.people import AddressTaken, SuccessorRequired
+from api.signing_in import LinkUnknown, NotSignedIn, PasswordRefused, SignInPaused
+from api.tokens import ScopesRequired, TokenUnknown, TwoTokensLive
 from domain import errors as no
 from domain.runtime.appending import (
     CommandRefused,
@@ -36,6 +41,9 @@ TYPES: Final = "/problems/"
 # The first class of an exception's line of descent that stands here decides.
 STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     TokenRefused: HTTPStatus.UNAUTHORIZED,
+    ScopeMissing: HTTPStatus.FORBIDDEN,
+    NoScopeForThat: HTTPStatus.FORBIDDEN,
+    NotOnTheirBehalf: HTTPStatus.FORBIDDEN,
     no.CaseUnknown: HTTPStatus.NOT_FOUND,
     no.DocumentUnknown: HTTPStatus.NOT_FOUND,
     no.RoleMayNot: HTTPStatus.FORBIDDEN,
@@ -50,6 +58,16 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     BeyondTheHead: HTTPStatus.BAD_REQUEST,
     AheadOfTheLog: HTTPStatus.CONFLICT,
     FilterForTheDesk: HTTPStatus.FORBIDDEN,
+    AnotherCalendar: HTTPStatus.UNPROCESSABLE_ENTITY,
+    SuccessorRequired: HTTPStatus.CONFLICT,
+    AddressTaken: HTTPStatus.CONFLICT,
+    TokenUnknown: HTTPStatus.NOT_FOUND,
+    ScopesRequired: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TwoTokensLive: HTTPStatus.CONFLICT,
+    NotSignedIn: HTTPStatus.UNAUTHORIZED,
+    SignInPaused: HTTPStatus.TOO_MANY_REQUESTS,
+    LinkUnknown: HTTPStatus.NOT_FOUND,
+    PasswordRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotYetThere: HTTPStatus.SERVICE_UNAVAILABLE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     StateTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -108,11 +126,14 @@ async def _known(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, DATABASE_AWAY):
         return problem(status, "database away", AWAY, {"Retry-After": "2"})
     headers: dict[str, str] = {}
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         wait: timedelta = getattr(error, "retry_after", timedelta(seconds=1))
-        headers["Retry-After"] = str(int(wait.total_seconds()))
+        headers["Retry-After"] = str(max(1, ceil(wait.total_seconds())))
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, ScopeMissing):  # RFC 6750, 3.1
+        challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+        headers["WWW-Authenticate"] = challenge
     return problem(status, _words(type(error)), _sentence(error), headers)
 
 

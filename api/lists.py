@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, StringConstraints
 
+from api.auth import Scope
 from api.bodies import Changes, Listed
 from api.cursors import read_cursor, write_cursor
 from api.deps import READING, Asking, By
@@ -106,6 +107,7 @@ class Asked(Value):
 @router.get("", response_model=Listed, openapi_extra=READING)
 async def list_cases(by: By, asked: Annotated[Asked, Query()]) -> Response:
     """The cases that one sees: filtered, sorted by any column, page by page."""
+    by.needs(Scope.CASES_READ)
     await by.reached(MODELS)
     conditions, seen = _conditions(asked, by), access.visible_to(by.by)
     wanted = _wanted(asked, conditions, by)
@@ -137,6 +139,7 @@ async def changes(
     Begin with 0, send `next` as `after`: whoever keeps that one number misses nothing. A case that
     one no longer sees does not come again.
     """
+    by.needs(Scope.CASES_READ)
     await by.reached(MODELS)
     publicly = not by.by.sees_internal
     async with by.given.reads.connection() as conn:

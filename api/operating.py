@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 import typer
 from pydantic import ValidationError
 
-from api.auth import make_token
+from api.auth import Scope, make_token
+from api.signing_in import make_link
 from api.terminal import first_wrong, refuse, say
 from domain import commands as c
 from domain.configuration import Account, Person, document_stream
@@ -18,9 +19,10 @@ from domain.errors import Refusal
 from domain.recorded import Cause
 from domain.runtime.keys import KeyUnusable
 from domain.runtime.opening import open_store
-from domain.runtime.settings import settings
+from domain.runtime.settings import serving, settings
 from domain.runtime.store import Store
 from domain.values import Actor, Role
+from projections import directory
 
 CAUSE = Cause("command line")
 Result = TypeVar("Result")
@@ -80,9 +82,18 @@ def add_person(
     of = account_id(account) if account else None
     given = {"name": name, "role": role, "account": of, "email": email}
     document = checked(Person, given)
-    stream = person_id(document.email) if document.email else uuid4()
     command = c.SetPerson(document=document)
-    on_the_log(lambda store: store.handle(stream, command, by=operator(), cause=CAUSE))
+
+    async def add(store: Store) -> UUID:
+        stream = uuid4()
+        if document.email:
+            stream = person_id(document.email)
+            async with store.pool.connection() as conn:
+                stream = next(iter(await directory.of_address(conn, document.email)), stream)
+        await store.handle(stream, command, by=operator(), cause=CAUSE)
+        return stream
+
+    stream = on_the_log(add)
     say({"person": stream, "name": name}, f"{name}: {stream}", as_json=as_json)
 
 
@@ -90,6 +101,7 @@ def token(
     person: Annotated[str, typer.Argument(help="The person's id or e-mail address.")],
     label: Annotated[str, typer.Option(help="What it is for.")] = "command line",
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is good.")] = 90,
+    scope: Annotated[list[Scope] | None, typer.Option(help="What it may be used for.")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -97,23 +109,57 @@ def token(
     if not label.isprintable():
         refuse("label: must be one line without control characters.")
     expires = datetime.now(UTC) + timedelta(days=days)
-    stream = person_id(person)
 
     async def make(store: Store) -> str:
-        if await store.lookup.documents.one(stream, Person) is None:
-            refuse(f"There is no person {person}: casebook people add.")
+        stream, found = await known(store, person)
+        if found.role is Role.SERVICE and not scope:
+            refuse("A service account may do just what its token's scopes say: --scope cases:read")
         async with store.pool.connection() as conn:
-            return await make_token(
+            _id, secret = await make_token(
                 conn,
                 stream,
-                scopes=(),
+                scopes=scope or (),
                 label=label,
                 made_by=str(operator().id),
                 expires_at=expires,
             )
+            return secret
 
     secret = on_the_log(make)
     say({"token": secret, "expires_at": expires.isoformat()}, secret, as_json=as_json)
+
+
+@people.command("invite")
+def invite(
+    person: Annotated[str, typer.Argument(help="The person's id or e-mail address.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a link by which a person sets their password, also anew. It is good once, for a day."""
+
+    async def make(store: Store) -> tuple[str, datetime]:
+        stream, found = await known(store, person)
+        if not found.active or found.role is Role.SERVICE:
+            refuse(f"{person} cannot sign in.")
+        async with store.pool.connection() as conn:
+            return await make_link(conn, stream, made_by=str(operator().id))
+
+    secret, expires = on_the_log(make)
+    here = serving()
+    link = f"http://{here.host}:{here.port}/welcome/{secret}"
+    say({"link": link, "secret": secret, "expires_at": expires}, link, as_json=as_json)
+
+
+async def known(store: Store, reference: str) -> tuple[UUID, Person]:
+    """The person of an id or an address in writing; ends the command where there is none."""
+    stream = person_id(reference)
+    if "@" in reference:  # somebody who was added over HTTP has an id that says nothing
+        async with store.pool.connection() as conn:
+            stream = next(iter(await directory.of_address(conn, reference)), stream)
+    found = await store.lookup.documents.one(stream, Person)
+    if found is None:
+        refuse(f"There is no person {reference}: casebook people add.")
+    return stream, found[0]
 
 
 def account_id(reference: str) -> UUID:

@@ -66,7 +66,7 @@ def erase_person(current: Document | None, reason: str, *, by: Actor) -> e.Event
     if current is None:
         return []
     if not isinstance(current, Person):
-        raise no.DocumentUnknown(kind="person", name="this is another document")
+        raise no.DocumentUnknown(kind="person")
     return [e.Erased(reason=reason)]
 
 

@@ -287,7 +287,7 @@ class OwnRoles(DocumentRefusal):
 
 
 class DocumentUnknown(DocumentRefusal):
-    """There is no such {kind}: {name}."""
+    """There is no such {kind}."""
 
 
 class AccountUnknown(DocumentRefusal):

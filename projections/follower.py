@@ -21,13 +21,17 @@ from domain.runtime.codec import Codec, StateUnreadable
 from domain.runtime.database import connect
 from domain.runtime.history import page as read_page
 from domain.runtime.keys import KeyUnusable
-from projections import access, cases
+from projections import access, cases, directory
 from projections.page import Folded, Page
 
 Apply: TypeAlias = Callable[[Connection[TupleRow], Page], None]
 # In this order: what says who may see a case stands before the case itself.
 READ_MODELS: Final[Mapping[str, Apply]] = MappingProxyType(
-    {access.NAME: access.apply, cases.NAME: cases.apply}
+    {
+        access.NAME: access.apply,
+        cases.NAME: cases.apply,
+        directory.NAME: directory.apply,
+    }
 )
 
 MOST_EVENTS: Final = 1_000  # a page

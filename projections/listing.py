@@ -80,6 +80,10 @@ SELECT id FROM read.cases
  WHERE contact = %(person)s OR %(email)s::text = ANY(recipients) OR %(email)s::text = ANY(pending)
  ORDER BY id
 """
+OF_PERSON: Final = """
+SELECT id, assignee, contact FROM read.cases
+ WHERE status <> 'Closed' AND (assignee = %(person)s OR contact = %(person)s) ORDER BY number
+"""
 # The total stands before each row, and alone where there is none: one way to the server for both.
 LISTED: Final = SQL("""
 SELECT t.total, p.*
@@ -233,6 +237,13 @@ async def mentioning(
     """The cases that keep a telephone number or an address of this person's."""
     cursor = await conn.execute(MENTIONING, {"person": person, "email": email})
     return [case for (case,) in await cursor.fetchall()]
+
+
+async def of_person(
+    conn: AsyncConnection[TupleRow], person: UUID
+) -> list[tuple[UUID, UUID | None, UUID]]:
+    """The open cases that somebody has or is the contact of: id, assignee, contact."""
+    return await (await conn.execute(OF_PERSON, {"person": person})).fetchall()
 
 
 def _where(conditions: Mapping[str, Any], seen: Seen) -> tuple[Composed, dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from api.auth import make_token
+from api.auth import Scope, make_token
 from domain import commands as c
 from domain.configuration import CATALOGUE as CATALOGUE_NAME
 from domain.configuration import document_stream
@@ -14,7 +14,7 @@ from domain.recorded import Cause
 from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings
 from domain.runtime.store import Store
-from domain.values import Actor
+from domain.values import Actor, Role
 from tests import examples
 
 MASTER_KEY: Final = b64encode(bytes(range(32))).decode()
@@ -44,10 +44,17 @@ async def a_desk(settings: Settings) -> Desk:
         await furnish(store)
         async with store.pool.connection() as conn:
             tokens = {
-                person: await make_token(
-                    conn, person, scopes=(), label="test", made_by="test", expires_at=None
-                )
-                for person in examples.PEOPLE
+                person: (
+                    await make_token(
+                        conn,
+                        person,
+                        scopes=tuple(Scope) if of.role is Role.SERVICE else (),
+                        label="test",
+                        made_by="test",
+                        expires_at=None,
+                    )
+                )[1]
+                for person, of in examples.PEOPLE.items()
             }
     return Desk(settings, tokens)
 

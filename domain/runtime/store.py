@@ -193,7 +193,7 @@ class Store(Reader):
             document = asked.command.document
             # A stream stays what it began as: an account set over a case would end both.
             if history and type(document_of(history[0])) is not type(document):
-                raise no.DocumentUnknown(kind=type(document).__name__.lower(), name=asked.stream)
+                raise no.DocumentUnknown(kind=type(document).__name__.lower())
             known = await self.lookup.known(asked.command)
             events = administration.set_document(
                 current, asked.command, stream=asked.stream, by=asked.by, known=known

@@ -1,6 +1,7 @@
 """The API of a desk, asked as one of the examples' people."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,3 +93,22 @@ def serving(desk: Desk) -> Iterator[Http]:
     app = create_app(desk.settings)
     with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
         yield Http(client, desk)
+
+
+@contextmanager
+def follower(http: Http) -> Iterator[None]:
+    """A follower at work beside the block, as in production."""
+    done = threading.Event()
+
+    def follow() -> None:
+        while not done.is_set():
+            http.shown()
+            done.wait(0.02)
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

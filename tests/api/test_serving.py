@@ -140,7 +140,7 @@ def test_the_description_has_each_route_and_how_to_sign_in(asked: Http) -> None:
         reference = post["requestBody"]["content"]["application/json"]["schema"]["$ref"]
         assert reference == f"#/components/schemas/{command.__name__}"
         headers = {one["name"] for one in post["parameters"] if one["in"] == "header"}
-        assert headers == {"Idempotency-Key", "If-Match", "Request-Id"}
+        assert headers == {"Idempotency-Key", "If-Match", "On-Behalf-Of", "Request-Id"}
     documents = ("accounts/{account}", "people/{person}", "calendars/{calendar}")
     for path in (*documents, "catalogue", "service-levels"):
         assert set(paths[f"{API}/{path}"]) == {"get", "put"}

@@ -30,16 +30,15 @@ def made(desk: Desk, expires_at: datetime | None) -> str:
 
     async def work(store: Store) -> None:
         async with store.pool.connection() as conn:
-            found.append(
-                await make_token(
-                    conn,
-                    x.id_of(x.CLARA),
-                    scopes=(),
-                    label="test",
-                    made_by="test",
-                    expires_at=expires_at,
-                )
+            _id, secret = await make_token(
+                conn,
+                x.id_of(x.CLARA),
+                scopes=(),
+                label="test",
+                made_by="test",
+                expires_at=expires_at,
             )
+            found.append(secret)
 
     on(desk, work)
     return found[0]

@@ -168,7 +168,7 @@ DOCUMENTS: Final[Mapping[type[no.Refusal], c.DocumentCommand]] = {
 }
 # Those of what runs the rules: its own tests raise them, here is what they say.
 AT_THE_DOOR: Final = (
-    no.DocumentUnknown(kind="calendar", name="berlin"),
+    no.DocumentUnknown(kind="calendar"),
     no.VersionDiffers(current=7, expected=5),
     no.CommandIdTaken(),
     no.TooMuchContention(),

@@ -204,7 +204,10 @@ def test_the_doctor_tells_well_from_wrong(terminal: Terminal, desk: Desk) -> Non
         (("people", "add", "X", "--role", "agent", "--email", "x"), "email: is no e-mail address"),
         (("token", CLARA, "--label", NO_TEXT), "label: must be one line"),
         (("accounts", "add", "a\x07b"), "name: must be one line"),
-        (("erase", "person", "x@y.z", "--reason", "x", "--yes"), "There is no person x@y.z.\n"),
+        (
+            ("erase", "person", "x@y.z", "--reason", "x", "--yes"),
+            "There is no person x@y.z: casebook people add.\n",
+        ),
         (("import", "none.csv", "--mapping", "none.toml"), "none.toml"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
@@ -251,3 +254,14 @@ def test_a_terminal_without_unicode_is_told_what_it_can_show(
     told = terminal.casebook("replay", "1")
     assert told.status == 0
     assert "Closed \\xb7 Standard" in told.out
+
+
+def test_who_was_added_over_http_is_found_by_the_address(desk: Desk, terminal: Terminal) -> None:
+    projected(desk.settings)
+    secret = terminal.casebook("token", "CLARA@acme.com").out.strip()
+    assert secret.startswith("cb_")
+    refused = terminal.casebook("token", "crm@acme.com")
+    assert (refused.status, "--scope" in refused.err) == (2, True)
+    assert terminal.casebook("token", "crm@acme.com", "--scope", "cases:read").status == 0
+    link = terminal.casebook("people", "invite", "clara@acme.com").out
+    assert "/welcome/" in link
