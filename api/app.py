@@ -9,11 +9,13 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api import (
+    activity,
     bulk,
     cases,
     commands,
     configuration,
     errors,
+    feed,
     health,
     lists,
     people,
@@ -29,6 +31,20 @@ from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings, settings
 from projections.positions import Positions
 
+# In this order: /cases/changes is no case.
+ROUTED = (
+    health,
+    bulk,
+    lists,
+    cases,
+    activity,
+    feed,
+    tokens,
+    people,
+    signing_in,
+    configuration,
+    welcome,
+)
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -62,7 +78,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit)
     # First, and not included as a router: FastAPI looks at each route of it several times.
     app.router.routes.extend(commands.ROUTES)
-    for module in (health, bulk, lists, cases, tokens, people, signing_in, configuration, welcome):
+    for module in ROUTED:
         app.include_router(module.router)
     errors.install(app)
     return app

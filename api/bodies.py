@@ -210,6 +210,11 @@ def happened(
     """
     if not viewer.sees_internal and (case is None or is_hidden(case, recorded.event)):
         return Happened(version=recorded.version, withheld=True)
+    return shown(recorded, viewer, unseen)
+
+
+def shown(recorded: Recorded, viewer: Actor, unseen: Container[UUID] = ()) -> Happened:
+    """The same of an event that the viewer may know of."""
     data = _readable(recorded.event.model_dump(exclude_unset=recorded.event.partial))
     hidden = frozenset() if viewer.sees_internal else desk_fields(type(recorded.event))
     if other_case(recorded.event) in unseen:

@@ -37,7 +37,7 @@ async def one(
     await by.reached(MODELS)
     reference = case_id(by.given, case)
     now = at is None and version is None
-    row = await (_now(reference, by) if now else _then(reference, by, at, version))
+    row = await (now_shown(reference, by) if now else _then(reference, by, at, version))
     if row is None:
         raise CaseUnknown
     shown = await (await Showing.to(by)).detail(row)
@@ -54,11 +54,11 @@ async def events(case: str, by: By) -> list[Happened]:
     found = case_of(history)
     if found is None:
         raise CaseUnknown
-    unseen = await _unseen(history, by)
-    return [happened(recorded, found, by.by, unseen) for recorded in history]
+    others = await unseen(history, by)
+    return [happened(recorded, found, by.by, others) for recorded in history]
 
 
-async def _unseen(history: Sequence[Recorded], by: Asking) -> Collection[UUID]:
+async def unseen(history: Sequence[Recorded], by: Asking) -> Collection[UUID]:
     """Which of the cases that these events name do not exist for the viewer."""
     others = {other for recorded in history if (other := other_case(recorded.event))}
     if not others or not by.by.is_customer or by.by.sees_account:
@@ -67,7 +67,7 @@ async def _unseen(history: Sequence[Recorded], by: Asking) -> Collection[UUID]:
         return others - (await listing.among(conn, others, access.visible_to(by.by))).keys()
 
 
-async def _now(case: UUID, by: Asking) -> CaseRow | None:
+async def now_shown(case: UUID, by: Asking) -> CaseRow | None:
     async with by.given.reads.connection() as conn:
         return await listing.one(conn, case, access.visible_to(by.by))
 

@@ -19,6 +19,7 @@ from api.auth import NoScopeForThat, NotOnTheirBehalf, ScopeMissing, TokenRefuse
 from api.configuration import AnotherCalendar
 from api.cursors import CursorNotOurs
 from api.deps import HeaderRefused
+from api.feed import EpochDiffers
 from api.limits import BodyTooLarge
 from api.lists import FilterForTheDesk
 from api.people import AddressTaken, SuccessorRequired
@@ -57,6 +58,7 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     HeaderRefused: HTTPStatus.BAD_REQUEST,
     BeyondTheHead: HTTPStatus.BAD_REQUEST,
     AheadOfTheLog: HTTPStatus.CONFLICT,
+    EpochDiffers: HTTPStatus.CONFLICT,
     FilterForTheDesk: HTTPStatus.FORBIDDEN,
     AnotherCalendar: HTTPStatus.UNPROCESSABLE_ENTITY,
     SuccessorRequired: HTTPStatus.CONFLICT,

@@ -89,7 +89,7 @@ class PasswordRefused(Exception):
         super().__init__((self.__doc__ or "").format(must=must))
 
 
-class Link(BaseModel):
+class Invitation(BaseModel):
     """A link to set a password, good once. It is shown this once."""
 
     link: str
@@ -120,7 +120,7 @@ class Session(BaseModel):
 
 
 @router.post("/people/{person}/invite", status_code=201, openapi_extra=SECURITY)
-async def invite(person: UUID, request: Request, by: By) -> Link:
+async def invite(person: UUID, request: Request, by: By) -> Invitation:
     """Make a link by which a person sets their password, also anew; good once, for 24 hours.
 
     Links that were made before are good no longer.
@@ -134,7 +134,7 @@ async def invite(person: UUID, request: Request, by: By) -> Link:
     async with by.given.store.pool.connection() as conn:
         secret, expires = await make_link(conn, person, made_by=str(by.by.person))
     link = f"{str(request.base_url).rstrip('/')}/welcome/{secret}"
-    return Link(link=link, secret=secret, expires_at=expires)
+    return Invitation(link=link, secret=secret, expires_at=expires)
 
 
 async def make_link(

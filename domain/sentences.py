@@ -10,8 +10,11 @@ from domain.recorded import Recorded
 Name: TypeAlias = Callable[[UUID | str], str]
 
 
-def sentence(recorded: Recorded, name: Name) -> str:
-    """What happened, to be read behind who did it. `name` names people and cases."""
+def sentence(recorded: Recorded, name: Name, *, for_desk: bool = True) -> str:
+    """What happened, to be read behind who did it. `name` names people and cases.
+
+    Without `for_desk`, nothing in it is for the desk alone.
+    """
     event = recorded.event
     match event:
         case e.Assigned(assignee=UUID() as assignee) if assignee == recorded.by.person:
@@ -27,7 +30,7 @@ def sentence(recorded: Recorded, name: Name) -> str:
         case e.Assigned(assignee=UUID() as assignee, team=team):
             return f"gave it to {name(assignee)}" + (f" of {team.name}" if team else "")
         case e.Unassigned(reason=reason):
-            return f"took it away from its assignee: {reason}"
+            return "took it away from its assignee" + _also(reason if for_desk else None)
         case e.Posted(internal=True, text=text):
             return f"noted for the desk: {text}"
         case e.Posted(text=text):
@@ -57,10 +60,10 @@ def sentence(recorded: Recorded, name: Name) -> str:
         case e.RecipientsChanged(recipients=recipients, pending=pending):
             waiting = f"; {len(pending)} wait for approval" if pending else ""
             return f"set the recipients to {', '.join(recipients) or 'none'}{waiting}"
-    return _ending(event, name)
+    return _ending(event, name, for_desk=for_desk)
 
 
-def _ending(event: e.Event, name: Name) -> str:
+def _ending(event: e.Event, name: Name, *, for_desk: bool) -> str:
     match event:
         case e.Escalated(reason=reason, comment=comment):
             return f"escalated it ({reason}): {comment}"
@@ -99,6 +102,8 @@ def _ending(event: e.Event, name: Name) -> str:
             return f"lets {name(person)} watch it"
         case e.Unwatched(person=person):
             return f"lets {name(person)} watch it no longer"
+        case e.Redacted() if not for_desk:
+            return "destroyed words"
         case e.Redacted(versions=versions, reason=reason):
             return f"redacted version {', '.join(map(str, versions))}: {reason}"
         case e.Erased(reason=reason):

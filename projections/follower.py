@@ -21,7 +21,8 @@ from domain.runtime.codec import Codec, StateUnreadable
 from domain.runtime.database import connect
 from domain.runtime.history import page as read_page
 from domain.runtime.keys import KeyUnusable
-from projections import access, cases, directory
+from domain.runtime.sealing import Stored
+from projections import access, activity, cases, directory
 from projections.page import Folded, Page
 
 Apply: TypeAlias = Callable[[Connection[TupleRow], Page], None]
@@ -30,6 +31,7 @@ READ_MODELS: Final[Mapping[str, Apply]] = MappingProxyType(
     {
         access.NAME: access.apply,
         cases.NAME: cases.apply,
+        activity.NAME: activity.apply,
         directory.NAME: directory.apply,
     }
 )
@@ -129,11 +131,10 @@ def catch_up(
         if not rows:
             return False
         reading = [name for name, position in standing.items() if position == start]
-        try:
-            recorded = codec.decode_all(rows)
-        except (StateUnreadable, KeyUnusable) as error:
+        recorded, unreadable = _decoded(codec, rows)
+        if unreadable and not recorded:
             for name in reading:
-                _stop(conn, name, error)
+                _stop(conn, name, unreadable)
             return True
         _alarm_at_holes(start, recorded)
         page = Page(recorded, folded, conn)
@@ -143,8 +144,29 @@ def catch_up(
     return True
 
 
+def _decoded(codec: Codec, rows: Sequence[Stored]) -> tuple[list[Recorded], Exception | None]:
+    """The events up to the first that cannot be read, and why it cannot."""
+    recorded: list[Recorded] = []
+    for row in rows:
+        try:
+            recorded.append(codec.decode(row))
+        except (StateUnreadable, KeyUnusable) as error:
+            return recorded, error
+    return recorded, None
+
+
 def _apply(conn: Connection[TupleRow], name: str, apply: Apply, page: Page) -> None:
-    """Gives a page to one read model, which stops alone if it fails."""
+    """Gives a page to one read model, which stops alone, at the event at which it fails."""
+    error = _tried(conn, name, apply, page)
+    if error and len(page.recorded) > 1:
+        tries = (_tried(conn, name, apply, one) for one in page.each())
+        error = next(filter(None, tries), None)
+    if error:
+        _stop(conn, name, error)
+
+
+def _tried(conn: Connection[TupleRow], name: str, apply: Apply, page: Page) -> Exception | None:
+    """Why a read model could not take a page; None: it has it."""
     try:
         with conn.transaction():
             apply(conn, page)
@@ -152,7 +174,8 @@ def _apply(conn: Connection[TupleRow], name: str, apply: Apply, page: Page) -> N
     except Exception as error:
         if _passes(error):
             raise
-        _stop(conn, name, error)
+        return error
+    return None
 
 
 def _passes(error: Exception) -> bool:

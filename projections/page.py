@@ -1,6 +1,6 @@
 """A page of the log as read models are given it: decoded once, folded once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 from uuid import UUID
@@ -87,6 +87,10 @@ class Page:
     ) -> None:
         self.recorded = recorded
         self._folded, self._conn = folded, conn
+
+    def each(self) -> Iterator["Page"]:
+        """Each event as a page of its own."""
+        return (Page([one], self._folded, self._conn) for one in self.recorded)
 
     @property
     def last(self) -> int:

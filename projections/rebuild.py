@@ -7,12 +7,15 @@ from typing import Final, LiteralString
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from projections import access, cases
+from projections import access, activity, cases, directory
 
 # All that each read model writes. Not TRUNCATE: it would shut out whoever reads until the commit.
-EMPTY: Final[Mapping[str, LiteralString]] = MappingProxyType(
-    {access.NAME: "DELETE FROM read.access", cases.NAME: "DELETE FROM read.cases"}
-)
+EMPTY: Final[Mapping[str, LiteralString]] = MappingProxyType({
+    access.NAME: "DELETE FROM read.access",
+    activity.NAME: "DELETE FROM read.activity",
+    cases.NAME: "DELETE FROM read.cases",
+    directory.NAME: "DELETE FROM read.directory",
+})  # fmt: skip
 # The follower takes the same rows in the same order before it writes a page.
 LOCK: Final = "SELECT FROM read.models WHERE name = ANY(%(names)s) ORDER BY name FOR UPDATE"
 RESET: Final = """

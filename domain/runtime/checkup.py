@@ -104,7 +104,7 @@ def _followed(conn: Connection[TupleRow], follower_lock: int) -> Iterator[Findin
     for name, position, failure in conn.execute(MODELS).fetchall():
         if failure:
             stopped = f"The read model '{name}' stopped at {position} of {head}: {failure}."
-            yield Finding(stopped, "mend the cause, then start the follower again")
+            yield Finding(stopped, f"mend the cause, then casebook rebuild {name}")
         elif position > head:
             beyond = f"The read model '{name}' is at {position}, beyond the head {head}."
             yield Finding(beyond, "casebook restored")

@@ -85,6 +85,27 @@ PAGE: Final = (
  WHERE e.notification_id > %(after)s ORDER BY e.notification_id LIMIT %(most)s
 """
 )
+AT: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + " WHERE e.notification_id = ANY(%(positions)s) ORDER BY e.notification_id"
+)
+# The same as a page and the position before it, of some kinds of events or of one stream alone.
+_NARROWED: Final = """
+   (%(topics)s::text[] IS NULL OR e.topic = ANY(%(topics)s))
+   AND (%(stream)s::uuid IS NULL OR e.originator_id = %(stream)s)
+"""
+PAGE_OF: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + " WHERE e.notification_id > %(after)s AND e.notification_id <= %(up_to)s AND "
+    + _NARROWED
+    + " ORDER BY e.notification_id LIMIT %(most)s"
+)
+_LAST: Final = "SELECT coalesce(max(e.notification_id), 0) FROM log.events e"
+BEFORE_OF: Final = _LAST + " WHERE e.notification_id <= %(after)s AND " + _NARROWED
 LAST_OF: Final = (
     "SELECT DISTINCT ON (e.originator_id)"
     + _COLUMNS

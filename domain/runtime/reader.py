@@ -1,12 +1,25 @@
 """Reads the log: a stream, a page, how far it goes."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from domain.fold import case_of
 from domain.recorded import Recorded
 from domain.runtime.codec import Codec
 from domain.runtime.database import Pool
-from domain.runtime.history import HEAD, PAGE, STREAM, STREAM_SEEN, read, sight, stored
+from domain.runtime.history import (
+    AT,
+    BEFORE_OF,
+    HEAD,
+    IDENTITY,
+    PAGE,
+    PAGE_OF,
+    STREAM,
+    STREAM_SEEN,
+    read,
+    sight,
+    stored,
+)
 from domain.sight import sees
 from domain.values import Actor
 
@@ -30,6 +43,34 @@ class Reader:
         history = self.codec.decode_all(stored(row) for row in rows)
         found = case_of(history)
         return history if found is not None and sees(found, by.person, by) else []
+
+    async def at(self, positions: Sequence[int]) -> list[Recorded]:
+        """The events at some positions, in order."""
+        async with self.pool.connection() as conn:
+            rows = await read(conn, AT, positions=list(positions))
+        return self.codec.decode_all(stored(row) for row in rows)
+
+    async def page_of(
+        self,
+        after: int,
+        *,
+        up_to: int,
+        most: int,
+        topics: Sequence[str] | None,
+        stream: UUID | None,
+    ) -> tuple[list[Recorded], int]:
+        """The next events of some kinds, or of one stream, and the position of the one before."""
+        narrowed = {"topics": list(topics) if topics else None, "stream": stream}
+        async with self.pool.connection() as conn:
+            rows = await read(conn, PAGE_OF, after=after, up_to=up_to, most=most, **narrowed)
+            ((before,),) = await read(conn, BEFORE_OF, after=after, **narrowed)
+        return self.codec.decode_all(stored(row) for row in rows), int(before)
+
+    async def identity(self) -> tuple[UUID, int]:
+        """Which log this is, and which epoch of it."""
+        async with self.pool.connection() as conn:
+            ((log, epoch),) = await read(conn, IDENTITY)
+        return log, epoch
 
     async def head(self) -> int:
         """The position of the last event; 0 where nothing has happened."""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ import pytest
 from domain import commands as c
 from domain.runtime.store import Store
 from tests import examples as x
-from tests.deploy.running import CASEBOOK
+from tests.deploy.running import CASEBOOK, within
 from tests.desks import MASTER_KEY, Desk
 from tests.domain.runtime.test_store import asked, on, raised
-from tests.projections.following import head, projected
+from tests.projections.following import head, projected, rows
 
 ROWS = (
     "case,activity,resource,time\nA 1,Closed,Value 1,2012-01-02T03:04:05Z\nA 1,Hm,Value 1,never\n"
@@ -265,3 +266,20 @@ def test_who_was_added_over_http_is_found_by_the_address(desk: Desk, terminal: T
     assert terminal.casebook("token", "crm@acme.com", "--scope", "cases:read").status == 0
     link = terminal.casebook("people", "invite", "clara@acme.com").out
     assert "/welcome/" in link
+
+
+def test_read_models_are_made_again(desk: Desk, terminal: Terminal) -> None:
+    a_case(desk)
+    projected(desk.settings)
+    before = rows(desk.settings)
+    done = terminal.casebook("rebuild", "cases", "--no-wait", "--json")
+    assert done.json == {"models": ["cases"], "head": head(desk.settings), "waited": False}
+    assert rows(desk.settings) == {**before, "cases": []}
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(terminal.casebook, "rebuild", "all")
+        assert within(30, lambda: not any(rows(desk.settings).values()))
+        projected(desk.settings)
+        assert "made again up to position" in waiting.result(30).out
+    assert rows(desk.settings) == before
+    refused = terminal.casebook("rebuild", "searches")
+    assert (refused.status, "There is no read model searches" in refused.err) == (2, True)

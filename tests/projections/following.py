@@ -16,6 +16,7 @@ from projections.page import Folded
 
 TABLES = {
     "access": "SELECT to_jsonb(a)::text FROM read.access a ORDER BY a::text",
+    "activity": "SELECT to_jsonb(a)::text FROM read.activity a ORDER BY a.position",
     "directory": "SELECT to_jsonb(d)::text FROM read.directory d ORDER BY d.id",
     "cases": "SELECT to_jsonb(c)::text FROM read.cases c ORDER BY c.id",
 }

@@ -31,6 +31,7 @@ from projections import access, cases, follower
 from projections.cases import READ, CaseRow, row_of
 from projections.follower import HOLE_FOUND, LEADING, READ_MODELS, STANDING_BY, catch_up
 from projections.page import Folded, Page
+from projections.rebuild import reset
 from tests import examples as x
 from tests.conftest import Database
 from tests.deploy.running import within
@@ -136,8 +137,11 @@ def test_a_read_model_that_is_behind_shows_at_each_position_what_was_then(desk: 
     assert rows(desk.settings) == at_the_head
 
 
+@pytest.mark.parametrize("most", [1, 1_000])
 @pytest.mark.parametrize("fault", ["ZeroDivisionError", "DivisionByZero", "ProgramLimitExceeded"])
-def test_a_read_model_that_fails_stops_alone_and_says_why(desk: Desk, fault: str) -> None:
+def test_a_read_model_that_fails_stops_alone_at_that_event_and_says_why(
+    desk: Desk, fault: str, most: int
+) -> None:
     on(desk, some_lives)
 
     def planted(conn: Connection[TupleRow], page: Page) -> None:
@@ -149,7 +153,7 @@ def test_a_read_model_that_fails_stops_alone_and_says_why(desk: Desk, fault: str
                 conn.execute("SELECT 1 / 0")
             raise ZeroDivisionError
 
-    projected(desk.settings, most=1, models={access.NAME: access.apply, cases.NAME: planted})
+    projected(desk.settings, most=most, models={access.NAME: access.apply, cases.NAME: planted})
     found = positions(desk.settings)
     assert found[access.NAME] == (head(desk.settings), None)
     stopped, why = found[cases.NAME]
@@ -160,6 +164,9 @@ def test_a_read_model_that_fails_stops_alone_and_says_why(desk: Desk, fault: str
     with psycopg.connect(desk.settings.database_url) as conn:
         shown = conn.execute("SELECT version FROM read.cases WHERE id = %s", (first.stream,))
         assert shown.fetchone() == (first.version - 1,), "rows and position are kept together"
+        reset(conn, [cases.NAME])
+    projected(desk.settings)
+    assert set(positions(desk.settings).values()) == {(head(desk.settings), None)}
 
 
 @pytest.mark.parametrize("fault", ["of ours", "of the database", "of an event"])
@@ -219,6 +226,20 @@ def test_an_event_that_cannot_be_read_stops_whoever_must_read_it(
         assert position < head(desk.settings)
         assert why is not None
         assert why.startswith("KeyUnusable")
+
+
+def test_what_stands_before_an_event_that_cannot_be_read_is_shown(
+    desk: Desk, database: Database
+) -> None:
+    on(desk, some_lives)
+    poison = next(r for r in _log(desk) if isinstance(r.event, Escalated))
+    with psycopg.connect(database.owner_url) as conn:
+        conn.execute(
+            "UPDATE log.keys SET wrapped = decode('00', 'hex') WHERE stream = %s AND version = %s",
+            (poison.stream, poison.version),
+        )
+    projected(desk.settings)
+    assert {position for position, _ in positions(desk.settings).values()} == {poison.position - 1}
 
 
 def test_a_hole_is_an_alarm_and_never_a_wait(desk: Desk, database: Database) -> None:
