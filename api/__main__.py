@@ -1,10 +1,13 @@
 """`python -m api`: serves the API until SIGTERM; requests under way are answered first."""
 
 import gc
+import os
+import tempfile
 
 import uvicorn
 from fastapi import FastAPI
 
+from api import metrics
 from api.app import create_app
 from domain.runtime import logs
 from domain.runtime.settings import settings
@@ -33,6 +36,13 @@ def _collect_less() -> None:
 
 def main() -> None:
     logs.configure(settings().log_format)
+    with tempfile.TemporaryDirectory(prefix="casebook-metrics-") as counted:
+        if settings().workers > 1:  # what each of them counts, so that any can tell of all
+            os.environ[metrics.FOLDER] = counted
+        _serve()
+
+
+def _serve() -> None:
     uvicorn.run(
         "api.__main__:served",
         factory=True,
@@ -45,7 +55,8 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings().proxies),
+        forwarded_allow_ips=settings().proxies,
         timeout_graceful_shutdown=DRAIN,
     )
 

@@ -18,6 +18,7 @@ from api import (
     feed,
     health,
     lists,
+    metrics,
     people,
     signing_in,
     tokens,
@@ -25,7 +26,9 @@ from api import (
 )
 from api.auth import Tokens
 from api.deps import Services
+from api.edge import Edge
 from api.limits import BodyLimit
+from api.rates import Buckets
 from domain.runtime import database
 from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings, settings
@@ -34,6 +37,7 @@ from projections.positions import Positions
 # In this order: /cases/changes is no case.
 ROUTED = (
     health,
+    metrics,
     bulk,
     lists,
     cases,
@@ -51,8 +55,12 @@ log = structlog.stdlib.get_logger(__name__)
 class Described(FastAPI):
     """An application whose description says how to sign in: `asking` reads the header by hand."""
 
+    def __init__(self, chosen: Settings, **words: Any) -> None:  # noqa: ANN401  FastAPI's own
+        super().__init__(**words)
+        self.chosen = chosen
+
     def build_middleware_stack(self) -> ASGIApp:
-        return commands.Commands(super().build_middleware_stack())
+        return Edge(commands.Commands(super().build_middleware_stack()), self.chosen)
 
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()
@@ -73,7 +81,12 @@ def create_app(given: Settings | None = None) -> FastAPI:
 
     # Swagger's and Redoc's pages load their scripts from elsewhere; the description itself is ours.
     app = Described(
-        title="Casebook", version=chosen.build, lifespan=lifespan, docs_url=None, redoc_url=None
+        chosen,
+        title="Casebook",
+        version=chosen.build,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.add_middleware(BodyLimit)
     # First, and not included as a router: FastAPI looks at each route of it several times.
@@ -93,4 +106,12 @@ async def opened(chosen: Settings) -> AsyncIterator[Services]:
     ):
         positions = Positions(chosen.database_url, reads, store.pool)
         async with positions.listening():
-            yield Services(reads, store, Tokens(store.pool, store.lookup.documents), positions)
+            yield Services(
+                reads=reads,
+                store=store,
+                tokens=Tokens(store.pool, store.lookup.documents),
+                positions=positions,
+                rates=Buckets("token", chosen.requests_per_minute),
+                failures=Buckets("address", chosen.failures_per_minute),
+                metrics_for=chosen.metrics,
+            )

@@ -157,6 +157,10 @@ class Tokens:
             by = _actor(token.person, other.role, other.account, on_behalf_of, blind)
         return Signed(by, token, scopes)
 
+    def knows(self, secret: str) -> bool:
+        """Whether it was good a moment ago."""
+        return secret in self._remembered
+
     def forget(self) -> None:
         """For whoever has just revoked some."""
         self._remembered.clear()

@@ -151,6 +151,8 @@ class Happened(BaseModel):
     via: UUID | None = None
     """The service account that acted on behalf of `by`."""
     internal: bool | None = None
+    cause: str | None = None
+    """For the desk: the id of the request that it came from."""
     data: dict[str, Any] | None = None
 
 
@@ -229,6 +231,7 @@ def shown(recorded: Recorded, viewer: Actor, unseen: Container[UUID] = ()) -> Ha
         by=Somebody(id=recorded.by.person, name=None),
         via=_service(recorded.by),
         internal=recorded.event.is_internal if viewer.sees_internal else None,
+        cause=recorded.cause.id if viewer.sees_internal else None,
         data={field: value for field, value in data.items() if field not in withheld},
     )
 

@@ -12,10 +12,11 @@ from api.auth import Scope
 from api.bodies import PATHS, Answer, answer
 from api.deps import WRITING, Asking, By, HeaderRefused, case_id
 from api.errors import problem_of
+from api.strict import StrictRoute
 from domain.commands import CaseReference, Command
 from domain.values import Value
 
-router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
+router = APIRouter(prefix="/api/v1/cases", tags=["cases"], route_class=StrictRoute)
 
 MOST_CASES: Final = 100
 AT_ONCE: Final = 16  # enough to share flushes, and few enough to leave room for others

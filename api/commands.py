@@ -16,11 +16,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Asked
 
+from api import metrics
 from api.auth import Scope
 from api.bodies import PATHS, Answer, answer
 from api.deps import WRITING, Asking, asking, case_id
 from api.errors import problem_of
 from api.limits import limited
+from api.passage import passage_of
+from api.strict import check, check_type
 from domain.commands import Command, Create
 
 CASES: Final = "/api/v1/cases"
@@ -54,11 +57,15 @@ class Commands:
         if found is None:
             await self._otherwise(scope, receive, send)
             return
+        kind = found[0]
+        passage = passage_of(scope)
+        passage.route = CASES if kind is Create else f"{CASES}/{{case}}/{kind.path()}"
         request = Request(scope, limited(receive))
         try:
             response = await _answered(request, *found)
         except Exception as error:  # noqa: BLE001  each is a problem, the unexpected one too
             response = await problem_of(request, error)
+        metrics.commanded(kind.path(), response.status_code)
         await response(scope, receive, send)
 
 
@@ -77,6 +84,7 @@ def _command_of(scope: Asked) -> tuple[type[Command], str | None] | None:
 async def _answered(request: Request, kind: type[Command], reference: str | None) -> Response:
     by = await asking(request)
     by.needs(Scope.CASES_WRITE)
+    check_type(request.headers.get("content-type"))
     command = _parsed(kind, await request.body())
     case = case_id(by.given, reference) if reference is not None else None
     return await carried_out(case, command, by)
@@ -98,6 +106,7 @@ async def carried_out(case: UUID | None, command: Command, by: Asking) -> Respon
 
 
 def _parsed(kind: type[Command], body: bytes) -> Command:
+    check(body)
     try:
         return kind.model_validate_json(body)
     except ValidationError as wrong:

@@ -9,6 +9,7 @@ from api.auth import Scope
 from api.bodies import Document, DocumentThen, Somebody
 from api.deps import READING, WRITING, Asking, By
 from api.people import AddressTaken, hides_addresses
+from api.strict import StrictRoute
 from domain import commands as c
 from domain import configuration as of
 from domain.calendar import Calendar
@@ -18,7 +19,7 @@ from domain.values import Key as Name
 from domain.values import Role
 from projections import directory
 
-router = APIRouter(prefix="/api/v1", tags=["configuration"])
+router = APIRouter(prefix="/api/v1", tags=["configuration"], route_class=StrictRoute)
 
 CATALOGUE: Final = of.document_stream(of.CATALOGUE)
 SERVICE_LEVELS: Final = of.document_stream(of.SERVICE_LEVELS)

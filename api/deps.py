@@ -3,12 +3,14 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Depends, Request
 
 from api.auth import NoScopeForThat, Scope, ScopeMissing, Signed, TokenRefused, Tokens
+from api.passage import passage_of
+from api.rates import Buckets, TooManyRequests
 from domain.errors import CaseUnknown
 from domain.recorded import Cause
 from domain.runtime.database import Pool
@@ -18,7 +20,6 @@ from domain.values import Actor
 from projections.positions import Positions
 
 MOST_KEY: Final = 255
-MOST_REQUEST_ID: Final = 200
 _VERSION: Final = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
 _POSITION: Final = re.compile(r"[0-9]{1,18}")
 
@@ -38,6 +39,9 @@ class Services:
     store: Store
     tokens: Tokens
     positions: Positions
+    rates: Buckets
+    failures: Buckets
+    metrics_for: Literal["loopback", "all"]
 
     @property
     def documents(self) -> Documents:
@@ -102,15 +106,40 @@ async def asking(request: Request) -> Asking:
     scheme, _, secret = said.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise TokenRefused
-    signed = await given.tokens.signed(secret.strip(), _person(said))
+    signed = await _signed(given, secret.strip(), _person(said), request)
+    passage = passage_of(request.scope)
+    try:
+        passage.limit = given.rates.take(signed.token.id)
+    except TooManyRequests:
+        passage.limit = given.rates.empty(signed.token.id)
+        raise
     return Asking(
         given=given,
         signed=signed,
-        cause=Cause("request", _text(said, "Request-Id", MOST_REQUEST_ID)),
+        cause=Cause("request", passage.id),
         key=_text(said, "Idempotency-Key", MOST_KEY),
         expecting=_number(said, "If-Match", _VERSION, "a version"),
         at_least=_number(said, "At-Least", _POSITION, "a position"),
     )
+
+
+async def _signed(
+    given: Services, secret: str, on_behalf_of: UUID | None, request: Request
+) -> Signed:
+    """Who asks. Whoever tries tokens is stopped before each try costs a look at the database."""
+    address = address_of(request)
+    if not given.tokens.knows(secret):
+        given.failures.refuse_if_empty(address)
+    try:
+        return await given.tokens.signed(secret, on_behalf_of)
+    except TokenRefused:
+        given.failures.take(address)
+        raise
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else "here"
 
 
 def case_id(given: Services, reference: str) -> UUID:

@@ -22,8 +22,11 @@ from api.deps import HeaderRefused
 from api.feed import EpochDiffers
 from api.limits import BodyTooLarge
 from api.lists import FilterForTheDesk
+from api.passage import passage_of
 from api.people import AddressTaken, SuccessorRequired
+from api.rates import TooManyRequests
 from api.signing_in import LinkUnknown, NotSignedIn, PasswordRefused, SignInPaused
+from api.strict import MalformedJson, NotJson
 from api.tokens import ScopesRequired, TokenUnknown, TwoTokensLive
 from domain import errors as no
 from domain.runtime.appending import (
@@ -35,6 +38,11 @@ from domain.runtime.appending import (
 from domain.runtime.database import DATABASE_AWAY
 from domain.runtime.frames import StateTooLarge
 from projections.positions import AheadOfTheLog, BeyondTheHead, NotYetThere
+
+
+class TookTooLong(Exception):
+    """This took too long. A command may have been carried out: send it again under the same key."""
+
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPES: Final = "/problems/"
@@ -71,6 +79,10 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     LinkUnknown: HTTPStatus.NOT_FOUND,
     PasswordRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotYetThere: HTTPStatus.SERVICE_UNAVAILABLE,
+    MalformedJson: HTTPStatus.BAD_REQUEST,
+    NotJson: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+    TookTooLong: HTTPStatus.SERVICE_UNAVAILABLE,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     StateTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     QueueFull: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -82,6 +94,12 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
 
 AWAY: Final = "The database does not answer; try again."
 UNEXPECTED: Final = "Something went wrong here. It was logged; nothing of the request was done."
+# What the framework refuses by itself.
+PLAIN: Final[Mapping[HTTPStatus, tuple[str, str]]] = MappingProxyType({
+    HTTPStatus.BAD_REQUEST: ("bad request", "The request cannot be understood."),
+    HTTPStatus.NOT_FOUND: ("not found", "There is nothing at this address."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method not allowed", "This address has another method."),
+})  # fmt: skip
 REQUEST_FAILED: Final = "request_failed"
 log = structlog.get_logger()
 
@@ -104,6 +122,7 @@ async def problem_of(request: Request, error: Exception) -> Response:
 
 
 def problem(
+    request: Request,
     status: HTTPStatus,
     kind: str,
     detail: str,
@@ -116,17 +135,18 @@ def problem(
         "title": kind[:1].upper() + kind[1:],
         "status": int(status),
         "detail": detail,
+        "request_id": passage_of(request.scope).id,
         **jsonable_encoder(more or {}),
     }
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 
-async def _known(_request: Request, error: Exception) -> JSONResponse:
+async def _known(request: Request, error: Exception) -> JSONResponse:
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if isinstance(error, no.Refusal):
-        return problem(status, error.rule, str(error), more=_details(error))
+        return problem(request, status, error.rule, str(error), more=_details(error))
     if isinstance(error, DATABASE_AWAY):
-        return problem(status, "database away", AWAY, {"Retry-After": "2"})
+        return problem(request, status, "database away", AWAY, {"Retry-After": "2"})
     headers: dict[str, str] = {}
     if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         wait: timedelta = getattr(error, "retry_after", timedelta(seconds=1))
@@ -136,12 +156,12 @@ async def _known(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ScopeMissing):  # RFC 6750, 3.1
         challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
         headers["WWW-Authenticate"] = challenge
-    return problem(status, _words(type(error)), _sentence(error), headers)
+    return problem(request, status, _words(type(error)), _sentence(error), headers)
 
 
 def _details(error: no.Refusal) -> dict[str, Any]:
     """A refusal's keywords, but for those that RFC 9457 has names for."""
-    reserved = {"type", "title", "status", "detail", "instance"}
+    reserved = {"type", "title", "status", "detail", "instance", "request_id"}
     return {name: value for name, value in error.details.items() if name not in reserved}
 
 
@@ -153,17 +173,15 @@ def _sentence(error: Exception) -> str:
     return str(error) or " ".join((type(error).__doc__ or "").split())
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     """Where the request is not what it should be. Never what it was: it may be a secret."""
     assert isinstance(error, RequestValidationError), "it is installed for nothing else"
     wrong = [
         {"pointer": _pointer(one["loc"]), "detail": one["msg"].removeprefix("Value error, ")}
         for one in error.errors()
     ]
-    broken = any(one["type"] == "json_invalid" for one in error.errors())
-    status = HTTPStatus.BAD_REQUEST if broken else HTTPStatus.UNPROCESSABLE_ENTITY
-    kind = "malformed JSON" if broken else "invalid request"
-    return problem(status, kind, "The request is not as it must be.", more={"errors": wrong})
+    status, said = HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not as it must be."
+    return problem(request, status, "invalid request", said, more={"errors": wrong})
 
 
 def _pointer(where: tuple[int | str, ...]) -> str:
@@ -174,12 +192,16 @@ def _pointer(where: tuple[int | str, ...]) -> str:
     return "#" + "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in path)
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException), "it is installed for nothing else"
     status = HTTPStatus(error.status_code)
-    return problem(status, status.phrase.lower(), f"{status.phrase}.", error.headers)
+    kind, said = PLAIN[status]
+    return problem(request, status, kind, said, error.headers)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error(REQUEST_FAILED, path=request.url.path, exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error", UNEXPECTED)
+    route = passage_of(request.scope).route
+    log.error(
+        REQUEST_FAILED, route=getattr(request.scope.get("route"), "path", route), exc_info=error
+    )
+    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error", UNEXPECTED)

@@ -1,12 +1,13 @@
 """Whether this process lives, and whether it can do its work."""
 
 from typing import Literal
+from uuid import UUID
 
-from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
 
 from api.deps import Given
-from domain.runtime.database import unready
+from domain.runtime.database import migrations, unready
 
 router = APIRouter(tags=["health"])
 
@@ -34,3 +35,20 @@ async def readyz(given: Given, response: Response) -> Health:
         return Health(status="ready")
     response.status_code = 503
     return Health(status="not ready", because=because)
+
+
+class Version(BaseModel):
+    """What answers: the release, which log and which epoch of it, and the schema's last step."""
+
+    release: str
+    log: UUID
+    epoch: int
+    schema_: str = Field(alias="schema", serialization_alias="schema")
+
+
+@router.get("/version")
+async def version(request: Request, given: Given) -> Version:
+    """The release, which log this is, and how far its schema is."""
+    log, epoch = await given.store.identity()
+    last = max(migrations(), default="none")
+    return Version(release=request.app.version, log=log, epoch=epoch, schema=last)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from api.auth import Scope
 from api.cursors import read_name_cursor, write_name_cursor
 from api.deps import READING, WRITING, Asking, By
+from api.strict import StrictRoute
 from api.tokens import REVOKE_ALL
 from domain import commands as c
 from domain.configuration import Person
@@ -18,7 +19,7 @@ from domain.permitted import is_support_admin
 from domain.values import Role, Value
 from projections import access, cases, directory, listing
 
-router = APIRouter(prefix="/api/v1", tags=["people"])
+router = APIRouter(prefix="/api/v1", tags=["people"], route_class=StrictRoute)
 
 MOST_PAGE: Final = 100
 AGAIN: Final = 3  # looks for cases that came while the others were handed on

@@ -16,14 +16,15 @@ from psycopg.rows import TupleRow
 from pydantic import BaseModel, Field, SecretStr
 
 from api.auth import digest_of, make_token
-from api.deps import SECURITY, By, Given, Services
+from api.deps import SECURITY, By, Given, Services, address_of
+from api.strict import StrictRoute
 from domain.configuration import Person
 from domain.errors import DocumentUnknown, RoleMayNot
 from domain.permitted import is_support_admin
 from domain.values import EmailAddress, Role, Value
 from projections import directory
 
-router = APIRouter(prefix="/api/v1", tags=["signing in"])
+router = APIRouter(prefix="/api/v1", tags=["signing in"], route_class=StrictRoute)
 
 SESSION: Final = timedelta(hours=12)
 LINK: Final = timedelta(hours=24)
@@ -155,8 +156,9 @@ async def make_link(
 
 
 @router.post("/passwords", status_code=204)
-async def set_password(asked: NewPassword, given: Given) -> Response:
+async def set_password(asked: NewPassword, request: Request, given: Given) -> Response:
     """Set a password with the secret of a link; all sessions of the person end."""
+    given.failures.take(address_of(request))
     await redeem(asked.secret, asked.password.get_secret_value(), given)
     return Response(status_code=204)
 
@@ -187,11 +189,12 @@ async def redeem(secret: str, password: str, given: Services) -> None:
 
 
 @router.post("/sessions", status_code=201)
-async def sign_in(asked: SignIn, given: Given) -> Session:
+async def sign_in(asked: SignIn, request: Request, given: Given) -> Session:
     """Sign in with address and password; the token is good for 12 hours.
 
     Whether somebody has the address is told neither by the answer nor by the time it takes.
     """
+    given.failures.take(address_of(request))
     address = hashlib.sha256(asked.email.encode()).digest()
     async with given.store.pool.connection() as conn:
         row = await (await conn.execute(PAUSED, {"address": address})).fetchone()

@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 
 from api.auth import Scope, make_token
 from api.deps import SECURITY, Asking, By
+from api.strict import StrictRoute
 from domain.configuration import Account, Person
 from domain.errors import DocumentUnknown
 from domain.permitted import is_support_admin
 from domain.values import Label, Role, Value
 
-router = APIRouter(prefix="/api/v1", tags=["tokens"])
+router = APIRouter(prefix="/api/v1", tags=["tokens"], route_class=StrictRoute)
 
 MOST_DAYS: Final = 365
 OVERLAP: Final = timedelta(hours=24)

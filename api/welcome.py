@@ -16,7 +16,6 @@ Secret = Annotated[str, Path(max_length=200)]
 # The address is a secret: it is kept from caches and from every other server.
 HEADERS: Final = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
     ),

@@ -6,7 +6,6 @@ rows and its position are kept together or lost together. A read model that fail
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from time import sleep
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -21,6 +20,7 @@ from domain.runtime.codec import Codec, StateUnreadable
 from domain.runtime.database import connect
 from domain.runtime.history import page as read_page
 from domain.runtime.keys import KeyUnusable
+from domain.runtime.logs import failure_of
 from domain.runtime.sealing import Stored
 from projections import access, activity, cases, directory
 from projections.page import Folded, Page
@@ -196,9 +196,7 @@ def _why(error: Exception) -> str:
     """What failed and where. Not its message: that may quote words, and everybody can read it."""
     if isinstance(error, StateUnreadable | KeyUnusable):
         return f"{type(error).__name__}: {error}".partition("\n")[0]
-    steps = traceback.extract_tb(error.__traceback__)
-    where = [step for step in steps if "site-packages" not in step.filename][-1]
-    return f"{type(error).__name__} at {Path(where.filename).name}, line {where.lineno}"
+    return failure_of(error)
 
 
 def _alarm_at_holes(start: int, recorded: Sequence[Recorded]) -> None:

@@ -89,6 +89,12 @@ class Positions:
         if behind:
             raise NotYetThere(behind[0], wanted, behind[1])
 
+    async def all(self) -> dict[str, tuple[int, str | None]]:
+        """Where each read model stands, and why it stopped if it did."""
+        async with self._pool.connection() as conn:
+            rows = await (await conn.execute(POSITIONS)).fetchall()
+        return {name: (position, failure) for name, position, failure in rows}
+
     async def stopped(self) -> str | None:
         """Which read model has stopped and why, in a sentence; None: none has."""
         async with self._pool.connection() as conn:

@@ -6,10 +6,12 @@ address or a secret: what people wrote stands in the history, encrypted, and now
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 QUIET = ("uvicorn", "asyncio", "psycopg.pool")  # our own events say when we start and stop
 
@@ -22,6 +24,7 @@ def configure(log_format: Literal["console", "json"]) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        _failure,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -41,17 +44,31 @@ def configure(log_format: Literal["console", "json"]) -> None:
 def _formatter(
     log_format: Literal["console", "json"], shared: list[Processor]
 ) -> structlog.stdlib.ProcessorFormatter:
-    last: list[Processor]
-    # Never the variables of a traceback: words, tokens and keys stand in them.
-    if log_format == "json":
-        without = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        tracebacks = structlog.processors.ExceptionRenderer(without)
-        last = [tracebacks, structlog.processors.JSONRenderer()]
-    else:
-        plain = structlog.dev.plain_traceback
-        colours = sys.stderr.isatty()
-        last = [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
+    last: list[Processor] = [structlog.processors.JSONRenderer()]
+    if log_format == "console":
+        last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
+
+
+def failure_of(error: BaseException) -> str:
+    """What failed and where. Not its message: that may quote words and secrets."""
+    steps = traceback.extract_tb(error.__traceback__)
+    ours = [step for step in steps if "site-packages" not in step.filename] or steps
+    if not ours:
+        return type(error).__name__
+    return f"{type(error).__name__} at {Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+
+
+def _failure(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Tells of an exception what it is and the way to it; never its message or any variable."""
+    given = event.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    error = given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["failure"] = failure_of(error)
+        event["stack"] = "".join(traceback.format_tb(error.__traceback__))
+    return event

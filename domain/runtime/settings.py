@@ -83,12 +83,22 @@ class Serving(Environment):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
+    proxies: str = ""
+    """Addresses of proxies, separated by commas, that are believed where a request comes from."""
     log_format: Literal["console", "json"] = "console"
     build: str = Field(default_factory=_release)
     """The release, as every event names it."""
 
 
 class Settings(Databases, Serving):
+    requests_per_minute: int = Field(default=6_000, ge=0)
+    """With one token, in each worker; 0: as many as it likes."""
+    failures_per_minute: int = Field(default=60, ge=0)
+    """From one address without a token that is good, in each worker; 0: as many as it likes."""
+    request_seconds: float = Field(default=30, gt=0)
+    """After which a request is ended."""
+    metrics: Literal["loopback", "all"] = "loopback"
+    """Who may read /metrics: this machine alone, or everybody who reaches the port."""
     master_key: Annotated[SecretStr, AfterValidator(_is_a_key)]
 
     @property

@@ -25,6 +25,7 @@ def whole(http: Http, by: Actor, query: str = "", *, most: int = 1_000) -> list[
     while True:
         there = page(http, by, after, f"&limit={most}{query}")
         assert there["through"] >= through
+        assert len(there["events"]) < most or there["through"] <= there["next"]
         assert there["prev"] == (found[-1]["position"] if found else 0)
         for event in there["events"]:
             assert event["prev"] == (found[-1]["position"] if found else 0)

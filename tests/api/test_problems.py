@@ -23,7 +23,7 @@ def is_a_problem(answer: Response, status: int, kind: str) -> dict[str, Any]:
     problem: dict[str, Any] = answer.json()
     assert (answer.status_code, problem["status"]) == (status, status), answer.text
     assert problem["type"] == f"/problems/{kind}"
-    assert problem["title"] == kind.replace("-", " ").capitalize() or kind == "malformed-JSON"
+    assert problem["title"] == kind.replace("-", " ").capitalize()
     assert problem["detail"].endswith(".")
     return problem
 
@@ -75,7 +75,7 @@ def test_more_than_two_mebibytes_are_not_taken(asked: Http) -> None:
     too_much = b'{"text": "' + b"x" * MOST_BYTES + b'"}'
     for content in (too_much, b"x" * (MOST_BYTES + 1)):
         is_a_problem(sent(asked, content), 413, "body-too-large")
-    is_a_problem(sent(asked, b" " * MOST_BYTES), 400, "malformed-JSON")
+    is_a_problem(sent(asked, b" " * MOST_BYTES), 400, "malformed-json")
     put = asked.client.put(
         f"{API}/catalogue",
         content=too_much,
@@ -117,7 +117,7 @@ def test_a_body_that_is_no_command_is_the_client_s_fault(
     case = asked.raised()["id"]
     answer = sent(asked, content, "/cases" + command.format(case=case))
     assert answer.status_code in {400, 422}
-    assert answer.json()["type"] in {"/problems/malformed-JSON", "/problems/invalid-request"}
+    assert answer.json()["type"] in {"/problems/malformed-json", "/problems/invalid-request"}
     is_a_problem(answer, answer.status_code, answer.json()["type"].rpartition("/")[2])
 
 
@@ -132,7 +132,7 @@ def test_a_body_that_is_no_document_is_the_client_s_fault(asked: Http, content: 
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("name", ["\ud800", "a\x00b", "a\nb", "  ", "x" * 201, 7, None])
+@pytest.mark.parametrize("name", ["a\x01b", "a\nb", "  ", "x" * 201, 7, None])
 def test_a_name_that_is_none_is_the_client_s_fault(asked: Http, name: object) -> None:
     body = {"name": name, "role": "agent"}
     is_a_problem(asked.ask(x.SUE, "PUT", f"/people/{uuid4()}", body), 422, "invalid-request")
@@ -179,8 +179,6 @@ def with_header(http: Http, body: object, header: str, value: bytes) -> Response
     [
         ("idempotency-key", ""),
         ("idempotency-key", "k" * 256),
-        ("request-id", ""),
-        ("request-id", "r" * 201),
         *(("if-match", v) for v in ("", "*", '"', "-1", '"1", "2"', "1.0", "9" * 10, "²")),
         *(("at-least", v) for v in ("", "-1", "1e3", "9" * 19, "0x10", "1_0", "²")),
     ],
@@ -265,7 +263,7 @@ def test_no_problem_repeats_what_was_sent(asked: Http, command: type[c.Command])
     path = "/cases" if command is c.Create else f"/cases/{case}/{command.path()}"
     for said in (CANARY, CANARY.lower(), [CANARY], {CANARY.lower(): CANARY}, f"{CANARY}@x", 10**9):
         body = dict.fromkeys(command.model_fields, said) or {"x": said}
-        answer = asked.post(x.SUE, path, body, idempotency_key=CANARY, request_id=CANARY)
+        answer = asked.post(x.SUE, path, body, idempotency_key=CANARY)
         assert repeats_nothing(answer)
         for field in command.model_fields:
             answer = asked.post(x.SUE, path, {**valid(command), field: said})

@@ -1,0 +1,99 @@
+"""What is measured, as Prometheus reads it; with several workers, whichever of them answers."""
+
+import os
+from ipaddress import ip_address
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from api.deps import Given, Services
+
+router = APIRouter(tags=["health"])
+
+FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # where workers put what they count, for all of them
+BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
+SERVER_ERROR: Final = 500
+REFUSED: Final = 400
+
+REQUESTS: Final = Counter(
+    "casebook_http_requests", "Requests that were answered.", ["method", "route", "status"]
+)
+SECONDS: Final = Histogram(
+    "casebook_http_request_seconds", "How long an answer took.", ["route"], buckets=BUCKETS
+)
+COMMANDS: Final = Counter(
+    "casebook_commands", "Commands: done, refused or failed.", ["command", "outcome"]
+)
+
+
+def answered(scope: Scope, route: str, status: int, seconds: float) -> None:
+    """Counts a request; `status` 0: nobody waited for its answer."""
+    found = getattr(scope.get("route"), "path", None) or route
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    REQUESTS.labels(method, found, status or "none").inc()
+    SECONDS.labels(found).observe(seconds)
+
+
+def commanded(command: str, status: int) -> None:
+    """Counts a command."""
+    outcome = "failed" if status >= SERVER_ERROR else "refused" if status >= REFUSED else "done"
+    COMMANDS.labels(command, outcome).inc()
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request, given: Given) -> Response:
+    """The figures of all workers, and how far each read model is."""
+    if given.metrics_for == "loopback" and not _is_loopback(request):
+        raise HTTPException(404)
+    if os.environ.get(FOLDER):
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # the library's own
+    else:
+        counted = REGISTRY
+    here = await _read_models(given)
+    return Response(
+        generate_latest(counted) + generate_latest(here), 200, None, CONTENT_TYPE_LATEST
+    )
+
+
+async def _read_models(given: Services) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    head = Gauge("casebook_log_head", "The position of the last event.", registry=registry)
+    position = Gauge(
+        "casebook_read_model_position", "Up to where a read model is.", ["model"], registry=registry
+    )
+    lag = Gauge(
+        "casebook_read_model_lag_events", "Events that it lacks.", ["model"], registry=registry
+    )
+    stopped = Gauge(
+        "casebook_read_model_stopped", "1: it failed and stands.", ["model"], registry=registry
+    )
+    last = await given.store.head()
+    head.set(last)
+    for name, (at, failure) in (await given.positions.all()).items():
+        position.labels(name).set(at)
+        lag.labels(name).set(max(0, last - at))
+        stopped.labels(name).set(1 if failure else 0)
+    return registry
+
+
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:  # a socket of this machine, or a test's
+        return True
