@@ -20,12 +20,15 @@ from api import (
     lists,
     metrics,
     people,
+    problems,
+    reference,
     signing_in,
     tokens,
     welcome,
 )
 from api.auth import Tokens
 from api.deps import Services
+from api.described import completed, operation_id
 from api.edge import Edge
 from api.limits import BodyLimit
 from api.rates import Buckets
@@ -45,9 +48,13 @@ ROUTED = (
     feed,
     tokens,
     people,
+    problems,
+    reference,
     signing_in,
     configuration,
     welcome,
+    problems,
+    reference,
 )
 log = structlog.stdlib.get_logger(__name__)
 
@@ -63,9 +70,9 @@ class Described(FastAPI):
         return Edge(commands.Commands(super().build_middleware_stack()), self.chosen)
 
     def openapi(self) -> dict[str, Any]:
-        described = super().openapi()
-        described["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        return described
+        if self.openapi_schema is None:
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema
 
 
 def create_app(given: Settings | None = None) -> FastAPI:
@@ -86,6 +93,7 @@ def create_app(given: Settings | None = None) -> FastAPI:
         version=chosen.build,
         lifespan=lifespan,
         docs_url=None,
+        generate_unique_id_function=operation_id,
         redoc_url=None,
     )
     app.add_middleware(BodyLimit)

@@ -26,11 +26,13 @@ router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
 
 @router.get("/{case}", response_model=Detail, openapi_extra=READING)
-async def one(
+async def read_case(
     case: str,
     by: By,
-    at: Instant | None = None,
-    version: Annotated[int | None, Query(ge=1)] = None,
+    at: Annotated[Instant | None, Query(description="As it was at this instant.")] = None,
+    version: Annotated[
+        int | None, Query(ge=1, lt=2**31, description="As it was at this version.")
+    ] = None,
 ) -> Response:
     """A case as it is now, or as it was: `at` an instant, or at a version that one was shown."""
     by.needs(Scope.CASES_READ)
@@ -46,7 +48,7 @@ async def one(
 
 
 @router.get("/{case}/events", openapi_extra=READING)
-async def events(case: str, by: By) -> list[Happened]:
+async def case_events(case: str, by: By) -> list[Happened]:
     """The history of a case, in order; what a viewer may not see is there as withheld."""
     by.needs(Scope.CASES_READ)
     await by.reached(MODELS)

@@ -43,6 +43,7 @@ class CommandRoute(APIRoute):
             status_code=201 if kind is Create else 200,
             response_model=Answer,
             openapi_extra=WRITING,
+            operation_id=kind.verb().replace(" ", "_"),
         )
 
 

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/api/v1", tags=["configuration"], route_class=StrictR
 
 CATALOGUE: Final = of.document_stream(of.CATALOGUE)
 SERVICE_LEVELS: Final = of.document_stream(of.SERVICE_LEVELS)
-Version = Annotated[int | None, Query(ge=1, description="As it was at this version.")]
+Version = Annotated[int | None, Query(ge=1, lt=2**31, description="As it was at this version.")]
 
 
 class AnotherCalendar(Exception):
@@ -68,13 +68,17 @@ async def set_service_levels(document: of.ServiceLevels, by: By, response: Respo
 
 
 @router.get("/accounts/{account}", openapi_extra=READING)
-async def account(account: UUID, by: By, response: Response, version: Version = None) -> Document:
+async def read_account(
+    account: UUID, by: By, response: Response, version: Version = None
+) -> Document:
     """An account: one's own, or for the desk any."""
     return await _read(by, response, account, of.Account, version)
 
 
 @router.get("/people/{person}", openapi_extra=READING)
-async def person(person: UUID, by: By, response: Response, version: Version = None) -> Document:
+async def read_person(
+    person: UUID, by: By, response: Response, version: Version = None
+) -> Document:
     """A person: of one's own account, or for the desk anybody."""
     found = await _read(by, response, person, of.Person, version)
     if hides_addresses(by) and person != by.by.person:
@@ -83,13 +87,13 @@ async def person(person: UUID, by: By, response: Response, version: Version = No
 
 
 @router.get("/catalogue", openapi_extra=READING)
-async def catalogue(by: By, response: Response, version: Version = None) -> Document:
+async def read_catalogue(by: By, response: Response, version: Version = None) -> Document:
     """What can be chosen in a case."""
     return await _read(by, response, CATALOGUE, of.Catalogue, version)
 
 
 @router.get("/calendars/{calendar}", openapi_extra=READING)
-async def one_calendar(
+async def read_calendar(
     calendar: Name, by: By, response: Response, version: Version = None
 ) -> Document:
     """Which days are working days."""
@@ -97,7 +101,7 @@ async def one_calendar(
 
 
 @router.get("/service-levels", openapi_extra=READING)
-async def service_levels(by: By, response: Response, version: Version = None) -> Document:
+async def read_service_levels(by: By, response: Response, version: Version = None) -> Document:
     """What is promised to whom."""
     return await _read(by, response, SERVICE_LEVELS, of.ServiceLevels, version)
 

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,9 +53,11 @@ class Edge:
                 message = {**message, "headers": _safe(message["headers"], passage)}
             await send(message)
 
+        # PostgreSQL's texts have no NUL, so nothing that is asked for has one.
+        whole = "\0" not in scope["path"] and b"%00" not in scope["query_string"]
         try:
             async with asyncio.timeout(self._seconds):
-                await self._app(scope, receive, sending)
+                await (self._app if whole else _refused)(scope, receive, sending)
         except TimeoutError:
             log.warning(SLOW, route=passage.route)
             if not passage.status:
@@ -63,6 +66,11 @@ class Edge:
         finally:
             structlog.contextvars.unbind_contextvars("request_id")
             metrics.answered(scope, passage.route, passage.status, perf_counter() - began)
+
+
+async def _refused(scope: Scope, receive: Receive, send: Send) -> None:
+    response = await problem_of(Request(scope), HTTPException(400))
+    await response(scope, receive, send)
 
 
 def _request_id(scope: Scope) -> str:

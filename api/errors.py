@@ -156,7 +156,7 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ScopeMissing):  # RFC 6750, 3.1
         challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
         headers["WWW-Authenticate"] = challenge
-    return problem(request, status, _words(type(error)), _sentence(error), headers)
+    return problem(request, status, in_words(type(error)), _sentence(error), headers)
 
 
 def _details(error: no.Refusal) -> dict[str, Any]:
@@ -165,7 +165,8 @@ def _details(error: no.Refusal) -> dict[str, Any]:
     return {name: value for name, value in error.details.items() if name not in reserved}
 
 
-def _words(kind: type[Exception]) -> str:
+def in_words(kind: type[Exception]) -> str:
+    """The name of an error as a type of problem has it, but for the hyphens."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
 
 

@@ -129,7 +129,7 @@ async def list_cases(by: By, asked: Annotated[Asked, Query()]) -> Response:
 
 
 @router.get("/changes", response_model=Changes, openapi_extra=READING)
-async def changes(
+async def list_changes(
     by: By,
     after: Annotated[int, Query(ge=0, lt=2**62, description="The `next` of the page before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=MOST_PAGE, description="Cases a page.")] = MOST_PAGE,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from psycopg.rows import class_row, dict_row
 from pydantic import BaseModel, Field
 
@@ -134,7 +134,10 @@ async def me(by: By) -> Me:
 
 
 @router.get("/tokens", openapi_extra=SECURITY)
-async def list_tokens(by: By, person: UUID | None = None) -> list[Kept]:
+async def list_tokens(
+    by: By,
+    person: Annotated[UUID | None, Query(description="Whose; one's own without it.")] = None,
+) -> list[Kept]:
     """The tokens and sessions of a person, the newest first: one's own unless another is named."""
     whose = await _whose(by, person, making=False)
     async with (

@@ -47,6 +47,15 @@ def test_every_answer_is_kept_from_harm_and_has_the_id_of_its_request(
         assert len(made) == 32
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/accounts?q=%00", "/people?q=a%00b", "/cases?tag=%00", "/cases/%00", "/events?type=%00"],
+)
+def test_nothing_that_is_asked_for_has_a_nul_in_it(asked: Http, path: str) -> None:
+    refused = asked.get(x.ANNA, path)
+    assert (refused.status_code, refused.json()["type"]) == (400, "/problems/bad-request")
+
+
 def test_the_id_of_a_request_stands_in_the_event_and_in_the_log(
     http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +137,7 @@ def test_a_request_that_takes_too_long_is_ended_and_said_to_be(desk: Desk) -> No
             return {"type": "http.disconnect"}
 
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "app": app}
+        scope |= {"query_string": b""}
         asyncio.run(Edge(stuck, settings)(scope, receive, send))
     assert sent[0]["status"] == 503
     assert b"/problems/took-too-long" in sent[1]["body"]

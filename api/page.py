@@ -1,0 +1,56 @@
+"""A plain page that documents the API: no script, no address but our own, light and dark."""
+
+from html import escape
+from typing import Final
+
+from fastapi.responses import HTMLResponse
+
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+SHELL: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · Casebook API</title>
+<style>
+:root {{ color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d5dae0; --paper: #fff;
+  --tint: #f4f6f8; --link: #1d5fd1; --good: #1a7f42; --warn: #b0481e; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ink: #e4e8ee; --soft: #9aa5b1; --line: #363d47;
+  --paper: #14181d; --tint: #1d232a; --link: #7fb0ff; --good: #58c98b; --warn: #f0936a; }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0; background: var(--paper); color: var(--ink);
+  font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", sans-serif; }}
+main {{ max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 5rem; }}
+h1 {{ font-size: 1.9rem; line-height: 1.2; margin: 0 0 1rem; }}
+h2 {{ font-size: 1.3rem; margin: 2.6rem 0 .6rem; padding-bottom: .3rem;
+  border-bottom: 1px solid var(--line); }}
+h3 {{ font-size: 1rem; margin: 1.4rem 0 .4rem; }}
+a {{ color: var(--link); text-underline-offset: .15em; }}
+a:focus-visible, summary:focus-visible {{ outline: 3px solid var(--link); outline-offset: 2px;
+  border-radius: .2rem; }}
+code, pre {{ font: .875em/1.5 ui-monospace, "SF Mono", Consolas, monospace; }}
+code {{ overflow-wrap: anywhere; }}
+pre {{ background: var(--tint); border: 1px solid var(--line); border-radius: .5rem;
+  padding: .8rem 1rem; overflow-x: auto; margin: .4rem 0 1rem; }}
+table {{ width: 100%; border-collapse: collapse; margin: .4rem 0 1rem; }}
+th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0;
+  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }}
+th {{ color: var(--soft); font-weight: 600; font-size: .85rem; }}
+details {{ border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0; }}
+details[open] {{ padding-bottom: .4rem; }}
+details > :not(summary) {{ margin-inline: 1rem; }}
+summary {{ cursor: pointer; padding: .55rem 1rem; display: flex; gap: .4rem .9rem; flex-wrap: wrap;
+  align-items: baseline; }}
+summary b {{ font: 600 .8rem ui-monospace, monospace; min-width: 3.4rem; }}
+summary .get {{ color: var(--good); }} summary .other {{ color: var(--warn); }}
+summary span {{ color: var(--soft); }}
+.soft {{ color: var(--soft); }}
+@media (max-width: 40rem) {{ main {{ padding: 1.25rem 1rem 4rem; }} h1 {{ font-size: 1.5rem; }}
+  summary span {{ flex-basis: 100%; }} th, td {{ padding-right: .5rem; }} }}
+</style>
+<main><h1>{title}</h1>{body}</main>
+"""
+
+
+def page(title: str, body: str) -> HTMLResponse:
+    """A page with this heading; `body` is HTML."""
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "public, max-age=300"}
+    return HTMLResponse(SHELL.format(title=escape(title), body=body), 200, headers)
