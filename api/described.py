@@ -112,6 +112,7 @@ def completed(described: Described) -> Described:
 
 def _complete(path: str, method: str, operation: Described) -> None:
     responses, is_command = operation["responses"], _is_command(path, method)
+    operation["summary"] = operation["description"].partition(".")[0].partition(":")[0]
     responses.pop("422", None)
     given = HEADERS if "security" in operation else {"Request-Id": HEADERS["Request-Id"]}
     for response in responses.values():

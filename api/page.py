@@ -32,7 +32,8 @@ pre {{ background: var(--tint); border: 1px solid var(--line); border-radius: .5
   padding: .8rem 1rem; overflow-x: auto; margin: .4rem 0 1rem; }}
 table {{ width: 100%; border-collapse: collapse; margin: .4rem 0 1rem; }}
 th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }}
+  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }}
+th, td:nth-child(2) {{ white-space: nowrap; }} td:last-child {{ white-space: normal; }}
 th {{ color: var(--soft); font-weight: 600; font-size: .85rem; }}
 details {{ border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0; }}
 details[open] {{ padding-bottom: .4rem; }}
