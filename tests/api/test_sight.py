@@ -146,19 +146,19 @@ def a_story(http: Http, aside: Aside) -> list[object]:
         numbers = [case["number"] for case in cases]
         order = [numbers.index(one["number"]) for one in listed["cases"][:2]]
         shown.append([order, *(plainly(one, "") for one in listed["cases"][:2])])
-        shown.append([listed["total"], *elsewhere(http, cases[0]["id"], numbers)])
+        shown.append(elsewhere(http, cases[0]["id"], numbers))
     return shown
 
 
 def elsewhere(http: Http, case: str, numbers: list[str]) -> list[object]:
     """The same told as a conversation, as a feed and as changes: but for positions and times."""
     activity = http.get(x.CLARA, f"/cases/{case}/activity").json()["items"]
-    feed = http.get(x.CLARA, "/events").json()["events"]
+    feed = http.get(x.CLARA, f"/events?case={case}").json()["events"]
     changes = http.get(x.CLARA, "/cases/changes").json()["cases"]
     return [
         [(one["kind"], one["type"], one["internal"], one["post"] is None) for one in activity],
         [(one["type"], one["withheld"], one["internal"], sorted(one["data"])) for one in feed],
-        [numbers.index(one["number"]) for one in changes],
+        [numbers.index(one["number"]) for one in changes if one["number"] in numbers],
     ]
 
 
