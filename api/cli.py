@@ -13,7 +13,7 @@ from io import TextIOWrapper
 
 import typer
 
-from api import doctor, erasing, importing, operating, rebuilding, restoring, telling
+from api import doctor, erasing, importing, operating, rebuilding, restoring, seeding, telling
 from api.operating import AsJson
 from api.terminal import fail, refuse, say
 from deploy.local import environment
@@ -90,6 +90,7 @@ app.command("replay")(telling.replay)
 app.command("tail")(telling.tail)
 app.command("import")(importing.import_file)
 app.add_typer(erasing.app, name="erase")
+app.command("seed")(seeding.seed)
 app.command("rebuild")(rebuilding.rebuild)
 app.command("restored")(restoring.restored)
 

@@ -65,6 +65,7 @@ class _Asked:
     by: Actor
     cause: Cause
     expecting: int | None
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,12 @@ class Store(Reader):
         cause: Cause,
         key: str | None = None,
         expecting: int | None = None,
+        at: datetime | None = None,
     ) -> Outcome:
         """Carries a command out, once: repeated under the same `key`, it is answered as then.
 
         `stream` is the case's or the document's, None for what makes a case. `expecting` is the
-        version that the caller saw.
+        version that the caller saw. `at` is for seeding alone: when it is to have happened.
 
         Raises:
             Refusal: nothing happened, and the same key may be used again.
@@ -128,7 +130,7 @@ class Store(Reader):
         """
         id_ = uuid5(KEYS, f"{by.person} {key}") if key else uuid4()
         digest = self.codec.digest(stream, command, by)
-        asked = _Asked(stream, id_, command, digest, by, cause, expecting)
+        asked = _Asked(stream, id_, command, digest, by, cause, expecting, at)
         if stream is None:
             return await self._handle(asked)
         async with self._locks.setdefault(stream, asyncio.Lock()):
@@ -174,7 +176,7 @@ class Store(Reader):
         if case and asked.expecting not in {None, case.version_for(by)}:
             raise no.VersionDiffers(expected=asked.expecting, current=case.version_for(by))
         found = await self.lookup.found(case, asked.command, by, asked.id)
-        at = _not_before(case.modified_at if case else None, found.not_before)
+        at = _not_before(asked.at, case.modified_at if case else None, found.not_before)
         events = decide(case, asked.command, by=by, at=at, terms=found.terms)
         stream = case.id if case else _new_case(found.terms)
         heads = {**found.heads, stream: case.version if case else 0}
@@ -198,7 +200,7 @@ class Store(Reader):
             events = administration.set_document(
                 current, asked.command, stream=asked.stream, by=asked.by, known=known
             )
-        at = _not_before(history[-1].at if history else None)
+        at = _not_before(asked.at, history[-1].at if history else None)
         return _Decision(asked.stream, at, events, {}, {asked.stream: version})
 
     async def _write(
@@ -270,9 +272,9 @@ def _as_then(loaded: _Loaded, asked: _Asked) -> Outcome | None:
     return Outcome(loaded.history[: last + 1], position, replayed=True)
 
 
-def _not_before(*instants: datetime | None) -> datetime:
-    """Now, unless a stream was written to later: within a stream time never runs backwards."""
-    return max([datetime.now(UTC), *(i for i in instants if i is not None)])
+def _not_before(at: datetime | None, *instants: datetime | None) -> datetime:
+    """Now, or `at`, unless a stream was written to later: there time never runs backwards."""
+    return max([at or datetime.now(UTC), *(i for i in instants if i is not None)])
 
 
 def _new_case(terms: Terms) -> UUID:

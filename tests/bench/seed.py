@@ -1,0 +1,34 @@
+"""Bench: very many cases, decided, encrypted and copied into the log."""
+
+import asyncio
+import time
+
+from deploy.local.postgres import OWNER, SERVICE
+from domain.runtime.opening import open_store
+from domain.runtime.seed.bulk import prepare, sow
+from domain.runtime.seed.inventing import Setting
+from domain.runtime.settings import Settings
+from tests.bench.measuring import Figure, durable_postgres
+from tests.desks import MASTER_KEY
+
+CASES = 15_000
+
+
+def measure() -> list[Figure]:
+    """`casebook seed --cases`: events a second, from the first decision to the last commit."""
+    with durable_postgres() as server:
+        urls = {
+            "database_url": server.url(SERVICE, SERVICE),
+            "owner_url": server.url(SERVICE, OWNER),
+        }
+        settings = Settings.model_validate({**urls, "master_key": MASTER_KEY})
+        setting = asyncio.run(_prepared(settings))
+        began = time.perf_counter()
+        sown = sow(settings, setting, CASES, lambda _lot: None)
+        speed = sown.events / (time.perf_counter() - began)
+    return [Figure("seed: by COPY", speed, "events/s", 20_000)]
+
+
+async def _prepared(settings: Settings) -> Setting:
+    async with open_store(settings, "casebook bench") as store:
+        return await prepare(store, settings, CASES, 1)
