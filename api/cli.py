@@ -6,14 +6,25 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from io import TextIOWrapper
 
 import typer
 
-from api import doctor, erasing, importing, operating, rebuilding, restoring, seeding, telling
+from api import (
+    doctor,
+    erasing,
+    importing,
+    looking,
+    operating,
+    rebuilding,
+    restoring,
+    seeding,
+    telling,
+    working,
+)
 from api.operating import AsJson
 from api.terminal import fail, refuse, say
 from deploy.local import environment
@@ -32,6 +43,7 @@ PROCESSES: Mapping[str, Sequence[str]] = {
 
 app = typer.Typer(
     help="Casebook: support cases whose only truth is their history.",
+    epilog="Exit status: 1 something outside, 2 refused, 3 not allowed, 4 somebody was faster.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -41,11 +53,13 @@ app = typer.Typer(
 def here(context: typer.Context) -> None:
     # What a pool says while it tries again is for a service's log; a person is told once.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
-    if context.invoked_subcommand != "up":
+    if context.invoked_subcommand in ON_THE_DATABASE:
         use_what_runs_here()
+    elif context.invoked_subcommand == "doctor":  # a person's laptop has no database
+        os.environ.update(environment.running_here() or {})
 
 
-@app.command()
+@app.command(rich_help_panel="This machine")
 def up() -> None:
     """Run Casebook on this machine until Ctrl-C, on a PostgreSQL of its own if none is named."""
     started, here = time.monotonic(), serving()
@@ -75,24 +89,44 @@ def up() -> None:
             postgres.stop()
 
 
-@app.command()
+@app.command(rich_help_panel="This machine")
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the database up to date: the one that is named, or the one that runs here."""
     _migrate(as_json=as_json)
 
 
-# In the order in which a newcomer meets them.
-app.command("doctor")(doctor.doctor)
-app.add_typer(operating.accounts, name="accounts")
-app.add_typer(operating.people, name="people")
-app.command("token")(operating.token)
-app.command("replay")(telling.replay)
-app.command("tail")(telling.tail)
-app.command("import")(importing.import_file)
-app.add_typer(erasing.app, name="erase")
-app.command("seed")(seeding.seed)
-app.command("rebuild")(rebuilding.rebuild)
-app.command("restored")(restoring.restored)
+# In the order in which a newcomer meets them. These ask the API, with a token.
+OVER_HTTP: Mapping[str, Callable[..., None]] = {
+    "login": looking.login,
+    "whoami": looking.whoami,
+    "logout": looking.logout,
+    "cases": looking.list_cases,
+    "case": looking.show_case,
+    "changes": looking.changes,
+    "events": looking.events,
+}
+for name, look in OVER_HTTP.items():
+    app.command(name, rich_help_panel="Look")(look)
+working.register(app)
+app.command("bulk", rich_help_panel=working.PANEL)(working.bulk)
+
+# These work on the database, as an operator.
+DESK = "The desk, on the database"
+app.command("doctor", rich_help_panel=DESK)(doctor.doctor)
+app.add_typer(operating.accounts, name="accounts", rich_help_panel=DESK)
+app.add_typer(operating.people, name="people", rich_help_panel=DESK)
+app.command("token", rich_help_panel=DESK)(operating.token)
+app.command("replay", rich_help_panel=DESK)(telling.replay)
+app.command("tail", rich_help_panel=DESK)(telling.tail)
+app.command("import", rich_help_panel=DESK)(importing.import_file)
+app.add_typer(erasing.app, name="erase", rich_help_panel=DESK)
+app.command("seed", rich_help_panel=DESK)(seeding.seed)
+app.command("rebuild", rich_help_panel=DESK)(rebuilding.rebuild)
+app.command("restored", rich_help_panel=DESK)(restoring.restored)
+ON_THE_DATABASE = frozenset(
+    {"migrate", "accounts", "people", "token", "replay", "tail", "import"}
+    | {"erase", "seed", "rebuild", "restored"}
+)
 
 
 def use_what_runs_here() -> None:
