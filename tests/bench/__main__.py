@@ -6,13 +6,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import append, http, replay, seed
+from tests.bench import append, following, http, reads, replay, seed
 from tests.bench.measuring import Figure
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
     "append": append.measure,
     "http": http.measure,
     "replay": replay.measure,
+    "reads": reads.measure,
+    "following": following.measure,
     "seed": seed.measure,
 }
 RESULTS = Path(".bench/results.json")

@@ -70,6 +70,7 @@ def serving(kind: str, workers: int, url: str) -> Iterator[int]:
         "CASEBOOK_MASTER_KEY": MASTER_KEY,
         "CASEBOOK_PORT": str(port),
         "CASEBOOK_WORKERS": str(workers),
+        "CASEBOOK_REQUESTS_PER_MINUTE": "0",
     }
     plain = ["uvicorn", "tests.bench.plain_app:app", "--port", str(port), "--workers", str(workers)]
     plain += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "error"]

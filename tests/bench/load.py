@@ -1,6 +1,7 @@
-"""Raises cases over HTTP as fast as one gets answers: a process of its own, on bare sockets.
+"""Asks over HTTP as fast as one gets answers: a process of its own, on bare sockets.
 
-`python -m tests.bench.load PORT CONNECTIONS SECONDS TOKEN` prints the answers a second.
+`python -m tests.bench.load PORT CONNECTIONS SECONDS TOKEN [PATH]` prints the answers a second: of
+cases that are raised, or of a path that is read.
 """
 
 import asyncio
@@ -24,11 +25,17 @@ HEAD = (
 )
 
 
+READ = "GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nNumber: "
+
+
 class Client(asyncio.Protocol):
     """Sends a request, and the next one when the answer is there."""
 
-    def __init__(self, token: str, until: float) -> None:
-        self._head = HEAD.format(token=token, length=len(BODY)).encode() + str(uuid4()).encode()
+    def __init__(self, token: str, until: float, path: str | None) -> None:
+        head = HEAD.format(token=token, length=len(BODY))
+        if path is not None:
+            head = READ.format(token=token, path=path)
+        self._head, self._body = head.encode() + str(uuid4()).encode(), b"" if path else BODY
         self._until, self._numbers, self._read = until, count(), b""
         self.answered = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -42,7 +49,7 @@ class Client(asyncio.Protocol):
         head, found, body = self._read.partition(b"\r\n\r\n")
         if not found or len(body) < _length(head):
             return
-        if not head.startswith(b"HTTP/1.1 201"):
+        if not head.startswith(b"HTTP/1.1 20"):
             self.done.set_exception(RuntimeError(self._read.decode()))
             return
         self._read = b""
@@ -58,7 +65,7 @@ class Client(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionError("closed"))
 
     def _send(self) -> None:
-        self._transport.write(b"%s-%d\r\n\r\n%s" % (self._head, next(self._numbers), BODY))
+        self._transport.write(b"%s-%d\r\n\r\n%s" % (self._head, next(self._numbers), self._body))
 
 
 def _itself(client: Client) -> Client:
@@ -71,10 +78,10 @@ def _length(head: bytes) -> int:
     return int(lower[start:].split(b"\r\n", 1)[0])
 
 
-async def load(port: int, connections: int, seconds: float, token: str) -> float:
+async def load(port: int, connections: int, seconds: float, token: str, path: str | None) -> float:
     """Answers a second over so many connections."""
     loop, start = asyncio.get_running_loop(), monotonic()
-    clients = [Client(token, start + seconds) for _ in range(connections)]
+    clients = [Client(token, start + seconds, path) for _ in range(connections)]
     for client in clients:
         await loop.create_connection(partial(_itself, client), "127.0.0.1", port)
     await asyncio.gather(*(client.done for client in clients))
@@ -82,8 +89,9 @@ async def load(port: int, connections: int, seconds: float, token: str) -> float
 
 
 def main(words: Sequence[str]) -> None:
-    port, connections, seconds, token = words
-    print(uvloop.run(load(int(port), int(connections), float(seconds), token)))
+    port, connections, seconds, token, *path = words
+    told = load(int(port), int(connections), float(seconds), token, path[0] if path else None)
+    print(uvloop.run(told))
 
 
 if __name__ == "__main__":
