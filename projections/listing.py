@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, LiteralString, NamedTuple, TypeAlias
 from uuid import UUID
@@ -147,25 +148,21 @@ async def listed(
     conn: AsyncConnection[TupleRow], wanted: Wanted, seen: Seen, *, exactly: bool
 ) -> Found:
     """The page asked for, of the cases that exist for the viewer whose condition `seen` is."""
-    where, values = _where(wanted.conditions, seen)
-    sort = SORTS[wanted.sort]
-    by = SQL(sort.publicly if wanted.publicly and sort.publicly else sort.by)
-    backwards = wanted.cursor is not None and wanted.cursor.before
-    descends = wanted.descending != backwards
-    beyond = SQL("").format()
-    if wanted.cursor:
-        sign = SQL("<" if descends else ">")
-        beyond = BEYOND.format(by=by, beyond=sign, type=SQL(sort.type))
-        values |= {"value": wanted.cursor.value, "id": wanted.cursor.id}
-    statement = LISTED.format(
-        by=by,
-        columns=columns(Line),
-        where=where,
-        beyond=beyond,
-        direction=SQL("DESC" if descends else "ASC"),
+    condition, given = seen
+    cursor = wanted.cursor
+    backwards = cursor is not None and cursor.before
+    by = SORTS[wanted.sort].publicly if wanted.publicly else None
+    statement = _listed(
+        condition,
+        tuple(wanted.conditions),
+        by or SORTS[wanted.sort].by,
+        SORTS[wanted.sort].type if cursor else None,
+        descends=wanted.descending != backwards,
     )
-    counted = None if exactly else MOST_COUNTED + 1
-    values |= {"most": wanted.most + 1, "most_counted": counted}
+    values = {**given, **wanted.conditions, "most": wanted.most + 1}
+    values["most_counted"] = None if exactly else MOST_COUNTED + 1
+    if cursor:
+        values |= {"value": cursor.value, "id": cursor.id}
     rows = await (await conn.execute(statement, values, binary=True)).fetchall()
     total: int = rows[0][0]
     found = [(row[1], Line(**dict(zip(_LINE, row[2:], strict=True)))) for row in rows if row[2]]
@@ -177,12 +174,33 @@ async def listed(
     )
 
 
+@lru_cache(maxsize=1_000)
+def _listed(
+    condition: LiteralString,
+    names: tuple[str, ...],
+    by: LiteralString,
+    beyond: LiteralString | None,
+    *,
+    descends: bool,
+) -> bytes:
+    """The statement of a list; `beyond` is the type of what a cursor compares, if there is one."""
+    sign = SQL("<" if descends else ">")
+    return LISTED.format(
+        by=SQL(by),
+        columns=columns(Line),
+        where=_where(condition, names),
+        beyond=BEYOND.format(by=SQL(by), beyond=sign, type=SQL(beyond)) if beyond else SQL(""),
+        direction=SQL("DESC" if descends else "ASC"),
+    ).as_bytes(None)
+
+
 async def counted(
     conn: AsyncConnection[TupleRow], conditions: Mapping[str, Any], seen: Seen
 ) -> int:
     """How many cases there are."""
-    where, values = _where(conditions, seen)
-    row = await (await conn.execute(COUNT.format(where=where), values)).fetchone()
+    condition, values = seen
+    statement = COUNT.format(where=_where(condition, tuple(conditions)))
+    row = await (await conn.execute(statement, {**values, **conditions})).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -246,7 +264,5 @@ async def of_person(
     return await (await conn.execute(OF_PERSON, {"person": person})).fetchall()
 
 
-def _where(conditions: Mapping[str, Any], seen: Seen) -> tuple[Composed, dict[str, Any]]:
-    condition, values = seen
-    all_ = (SQL(condition), *(SQL(CONDITIONS[name]) for name in conditions))
-    return SQL(" AND ").join(all_), {**values, **conditions}
+def _where(condition: LiteralString, names: tuple[str, ...]) -> Composed:
+    return SQL(" AND ").join([SQL(condition), *(SQL(CONDITIONS[name]) for name in names)])

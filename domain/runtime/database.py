@@ -5,15 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg import AsyncConnection, Connection, errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 # What everybody answers alike: the database cannot be reached, went away, or became a standby.
 DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout, errors.ReadOnlySqlTransaction)
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+
+# Words, links and the like: three times faster than with the standard library's reader.
+set_json_loads(orjson.loads)
 
 SCHEMA = Path(__file__).parent / "schema"
 ONE_MIGRATES = 0x0CA5EB00C  # the advisory lock under which a database is migrated
