@@ -37,15 +37,15 @@ from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings, settings
 from projections.positions import Positions
 
-# In this order: /cases/changes is no case.
+# What is read most stands first; and /cases/changes is no case.
 ROUTED = (
-    health,
-    metrics,
-    bulk,
     lists,
     cases,
     activity,
     feed,
+    bulk,
+    health,
+    metrics,
     tokens,
     people,
     problems,
@@ -97,10 +97,11 @@ def create_app(given: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.add_middleware(BodyLimit)
-    # First, and not included as a router: FastAPI looks at each route of it several times.
-    app.router.routes.extend(commands.ROUTES)
     for module in ROUTED:
         app.include_router(module.router)
+    # Behind all others, which are looked through for each read: `Commands` answers before them.
+    # Not included as a router: FastAPI looks at each route of it several times.
+    app.router.routes.extend(commands.ROUTES)
     errors.install(app)
     return app
 
