@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from hashlib import blake2b
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from uuid import UUID, uuid5
 
 from domain import commands as c
@@ -14,7 +14,7 @@ from domain.calendar import Calendar
 from domain.case import Case
 from domain.configuration import Account, Catalogue, Person
 from domain.decide import decide
-from domain.events import Event
+from domain.events import Event, Posted
 from domain.fold import evolve
 from domain.recorded import Cause, CommandRef, Recorded
 from domain.runtime.codec import Codec
@@ -101,31 +101,22 @@ def story(setting: Setting, codec: Codec, index: int, number: int) -> Iterator[l
     terms = _terms(setting, company, new, number)
     at = setting.now - timedelta(hours=chance.expovariate(1 / 2_400) % 17_000)
     case: Case | None = None
+    version = 0
     for n, (by, command) in enumerate(_life(setting, company, chance)):
         id_ = UUID(bytes=blake2b(b"%d" % n, key=terms.command.bytes, digest_size=16).digest())
-        # A whole new one takes a third of the time that `replace` does.
-        asked = Terms(
-            command=id_,
-            account_id=terms.account_id,
-            account=terms.account,
-            catalogue=terms.catalogue,
-            calendar=terms.calendar,
-            people=terms.people,
-            new_case=terms.new_case,
-            versions=terms.versions,
-        )
-        events = decide(case, command, by=by, at=at, terms=asked)
+        talk = isinstance(command, c.Post | c.Note)
+        events = _said(command, id_) if talk else _decided(case, command, by, at, terms, id_)
         if not events:
             continue
-        digest = codec.digest(case.id if case else None, command, by)
+        digest = codec.digest(new if version else None, command, by)
         ref = CommandRef(id_, type(command).__name__, digest, len(events))
         told: list[Recorded] = []
         for event in events:
-            assert isinstance(event, Event), "none of these commands writes elsewhere"
+            version += 1
             recorded = Recorded(
                 event=event,
                 stream=new,
-                version=case.version + 1 if case else 1,
+                version=version,
                 at=at,
                 by=by,
                 command=ref,
@@ -133,10 +124,40 @@ def story(setting: Setting, codec: Codec, index: int, number: int) -> Iterator[l
                 documents=terms.versions,
                 build=setting.build,
             )
-            case = evolve(case, recorded)
+            case = case if talk else evolve(case, recorded)
             told.append(recorded)
         yield told
         at = min(at + timedelta(minutes=chance.expovariate(1 / 300)), setting.now)
+
+
+def _said(command: c.Command, id_: UUID) -> Sequence[Event]:
+    """What `decide` says of a post or a note here, where nothing waits for a customer's word.
+
+    Most of what happens is talk, and no later step of a life asks for it: so it is neither decided
+    nor folded, which doubles the speed. A law holds it to what the rules say.
+    """
+    assert isinstance(command, c.Post | c.Note), "nothing else is said without being decided"
+    internal = isinstance(command, c.Note)
+    return [Posted(entry=uuid5(id_, "entry"), text=command.text, internal=internal)]
+
+
+def _decided(
+    case: Case | None, command: c.Command, by: Actor, at: datetime, terms: Terms, id_: UUID
+) -> Sequence[Event]:
+    # A whole new one takes a third of the time that `replace` does.
+    asked = Terms(
+        command=id_,
+        account_id=terms.account_id,
+        account=terms.account,
+        catalogue=terms.catalogue,
+        calendar=terms.calendar,
+        people=terms.people,
+        new_case=terms.new_case,
+        versions=terms.versions,
+    )
+    events = decide(case, command, by=by, at=at, terms=asked)
+    assert all(isinstance(event, Event) for event in events), "none of these writes elsewhere"
+    return cast("Sequence[Event]", events)
 
 
 def _life(setting: Setting, company: Company, chance: Random) -> Iterator[tuple[Actor, c.Command]]:

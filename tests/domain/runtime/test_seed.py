@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
+from typing import get_args
 from uuid import UUID
 
 import psycopg
@@ -13,10 +15,13 @@ import pytest
 import rfc8785
 
 from domain import commands as c
+from domain import events as e
 from domain.case import Case
+from domain.decide import decide
 from domain.errors import ReopenWindowPassed
-from domain.fold import case_of
-from domain.recorded import Recorded
+from domain.fold import case_of, evolve
+from domain.permitted import permitted
+from domain.recorded import CommandRef, Recorded
 from domain.runtime.codec import NAME_OF, NAMES
 from domain.runtime.opening import open_store
 from domain.runtime.seed import desk
@@ -27,13 +32,14 @@ from domain.runtime.seed.planting import SEED, plant
 from domain.runtime.settings import Settings
 from domain.runtime.store import Store
 from domain.values import Actor, Badge, Role, Status
+from tests import examples as x
 from tests.conftest import Database
 from tests.desks import MASTER_KEY, settings_for
 from tests.projections.following import projected, rows
 
 # Files need uploads, which do not exist yet.
 NOT_YET = {"case.attachment-added", "case.attachment-removed"}
-CLOSED_INSIDE, CLOSED_OUTSIDE = 17, 18  # of the lives
+COMMANDS = {kind.__name__: kind for kind in get_args(c.CaseCommand)}
 
 
 async def log_of(store: Store) -> list[Recorded]:
@@ -142,6 +148,28 @@ def test_what_is_copied_is_what_the_store_would_have_written(database: Database)
     assert [at for _, at in states] == sorted(at for _, at in states)
     for state, _ in Random(1).sample(states, 200):
         assert rfc8785.dumps(json.loads(state)) == state
+
+
+def test_whatever_was_copied_is_what_the_rules_decide(database: Database) -> None:
+    """Also the talk, which is not decided when it is invented."""
+    log, talked = sown(with_owner(database), 150, 1), 0
+    streams: dict[UUID, Case] = {}
+    last: dict[UUID, CommandRef | None] = {}
+    for recorded in log:
+        case, event = streams.get(recorded.stream), recorded.event
+        if isinstance(event, e.Posted):
+            assert recorded.command is not None
+            command = c.Note(text=event.text) if event.internal else c.Post(text=event.text)
+            terms = replace(x.TERMS, command=recorded.command.id)
+            assert decide(case, command, by=recorded.by, at=recorded.at, terms=terms) == [event]
+            assert recorded.command.name == type(command).__name__
+            talked += 1
+        elif case is not None and recorded.command != last.get(recorded.stream):
+            told = permitted(case, recorded.by, recorded.at, x.TERMS)
+            assert told[COMMANDS[str(recorded.command and recorded.command.name)]] is None
+        streams[recorded.stream] = evolve(case, recorded)
+        last[recorded.stream] = recorded.command
+    assert talked > 150
 
 
 def test_a_case_that_was_copied_goes_on_like_any_other(database: Database) -> None:
