@@ -193,7 +193,7 @@ def _announced(here: Serving, started: float) -> bool:
         print(
             f"\nCasebook is ready after {time.monotonic() - started:.1f} s:"
             f"  http://{here.host}:{here.port}\n"
-            f"  What it can do    curl http://{here.host}:{here.port}/openapi.json\n"
+            f"  What it can do    http://{here.host}:{here.port}/reference\n"
             f"  How it is         curl http://{here.host}:{here.port}/readyz\n"
             "  Ctrl-C ends everything; the data stays.\n",
             flush=True,
