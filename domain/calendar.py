@@ -1,8 +1,7 @@
 """Working time: which days count, and the instant at which a window of working days ends."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+from functools import cached_property
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,6 +13,7 @@ from domain.values import STORED, Key, Label, Value
 REOPEN_DAYS: Final = 14
 TIMER_DAYS: Final = 10
 REMINDER_DAYS: Final = 5
+_DAY: Final = timedelta(days=1)
 _YEAR: Final = 366
 
 
@@ -53,22 +53,23 @@ class Calendar(Value):
         Raises:
             NoWorkingTime: the calendar has no working day within a year.
         """
-        for _ in range(count):
-            day = self._next_working_day(day)
+        left, idle = count, 0
+        while left:
+            day += _DAY
+            if self.is_working(day):
+                left, idle = left - 1, 0
+            elif (idle := idle + 1) >= _YEAR:
+                raise NoWorkingTime(calendar=self.name, day=day - idle * _DAY)
         return day
 
-    def _next_working_day(self, day: date) -> date:
-        free = {holiday.day for holiday in self.holidays}
-        for later in islice(_days_after(day), _YEAR):
-            if later.isoweekday() in self.weekdays and later not in free:
-                return later
-        raise NoWorkingTime(calendar=self.name, day=day)
+    def is_working(self, day: date) -> bool:
+        """Whether somebody works on that day."""
+        return day.isoweekday() in self.weekdays and day not in self.free_days
 
-
-def _days_after(day: date) -> Iterator[date]:
-    while True:
-        day += timedelta(days=1)
-        yield day
+    @cached_property
+    def free_days(self) -> frozenset[date]:
+        """The days of the holidays."""
+        return frozenset(holiday.day for holiday in self.holidays)
 
 
 def end_of_day(day: date, zone: str) -> datetime:

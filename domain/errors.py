@@ -28,8 +28,9 @@ Refusal
 """
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 from uuid import UUID
 
@@ -49,6 +50,10 @@ class Refusal(Exception):
     def __init__(self, **details: object) -> None:
         super().__init__(details)
         self.details = details
+
+    def __reduce__(self) -> tuple[Callable[[], "Refusal"], tuple[()]]:
+        # As it is, an exception is made again from its `args`, which are no keywords.
+        return partial(type(self), **self.details), ()
 
     @cached_property
     def said(self) -> str:

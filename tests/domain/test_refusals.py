@@ -1,5 +1,6 @@
 """Every refusal: some example raises it, and it says why in one sentence."""
 
+import pickle
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -207,6 +208,13 @@ def test_some_example_raises_it_and_it_says_why_in_one_sentence(kind: type[no.Re
     assert "\n" not in sentence
     assert "None" not in sentence
     assert "UUID" not in sentence
+
+
+@pytest.mark.parametrize("kind", list(leaves()), ids=lambda kind: kind.__name__)
+def test_it_says_the_same_when_it_comes_from_another_process(kind: type[no.Refusal]) -> None:
+    here = refused(kind)
+    there = pickle.loads(pickle.dumps(here))  # noqa: S301  what was just written
+    assert (type(there), str(there), there.details) == (kind, str(here), here.details)
 
 
 def test_every_refusal_stands_in_the_drawn_tree() -> None:
