@@ -106,6 +106,15 @@ def database(
 
 
 @pytest.fixture
+def another_database(
+    postgres: EmbeddedPostgres, databases: Callable[[str], Iterator[str]], migrated: str
+) -> Iterator[Database]:
+    """A second one, for what is compared."""
+    for name in databases(migrated):
+        yield Database(owner_url=postgres.url(name, OWNER), url=postgres.url(name, SERVICE))
+
+
+@pytest.fixture
 def empty_database(
     postgres: EmbeddedPostgres, databases: Callable[[str], Iterator[str]]
 ) -> Iterator[Database]:

@@ -56,8 +56,8 @@ def measure() -> list[Figure]:
 
 
 def _caught_up(settings: Settings) -> float:
-    setting = asyncio.run(prepared(settings))
-    sown = sow(settings, setting, CASES, lambda _lot: None)
+    setting = asyncio.run(prepared(settings, CASES))
+    sown = sow(settings, setting, lambda _lot: None)
     began = time.perf_counter()
     projected(settings)
     return sown.events / (time.perf_counter() - began)

@@ -63,7 +63,7 @@ def _filled(server: EmbeddedPostgres) -> None:
     """So many cases in the log and in the read models."""
     urls = {"database_url": server.url(SERVICE, SERVICE), "owner_url": server.url(SERVICE, OWNER)}
     settings = Settings.model_validate({**urls, "master_key": MASTER_KEY})
-    sow(settings, asyncio.run(prepared(settings)), CASES, lambda _lot: None)
+    sow(settings, asyncio.run(prepared(settings, CASES)), lambda _lot: None)
     projected(settings)
     with psycopg.connect(urls["owner_url"], autocommit=True) as conn:
         conn.execute("VACUUM ANALYZE")

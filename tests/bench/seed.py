@@ -22,14 +22,14 @@ def measure() -> list[Figure]:
             "owner_url": server.url(SERVICE, OWNER),
         }
         settings = Settings.model_validate({**urls, "master_key": MASTER_KEY})
-        setting = asyncio.run(prepared(settings))
+        setting = asyncio.run(prepared(settings, CASES))
         began = time.perf_counter()
-        sown = sow(settings, setting, CASES, lambda _lot: None)
+        sown = sow(settings, setting, lambda _lot: None)
         speed = sown.events / (time.perf_counter() - began)
     return [Figure("seed: by COPY", speed, "events/s", 20_000)]
 
 
-async def prepared(settings: Settings) -> Setting:
+async def prepared(settings: Settings, cases: int) -> Setting:
     """The desk, with accounts enough for so many cases."""
     async with open_store(settings, "casebook bench") as store:
-        return await prepare(store, settings, CASES, 1)
+        return await prepare(store, settings, cases, 1)

@@ -10,6 +10,7 @@ from domain.calendar import Calendar, Holiday
 from domain.configuration import (
     CATALOGUE,
     SERVICE_LEVELS,
+    SHIPPED_TYPES,
     Account,
     Application,
     Catalogue,
@@ -19,9 +20,10 @@ from domain.configuration import (
     ServiceLevels,
     Target,
     TechProfile,
+    Vocabulary,
     document_stream,
 )
-from domain.values import Role, Severity
+from domain.values import Actor, Role, Severity
 
 
 def _words(*names: str) -> tuple[Choice, ...]:
@@ -59,8 +61,8 @@ DAYS: Final = (
 )  # fmt: skip
 YEARS: Final = range(2025, 2031)
 MUNICH: Final = Calendar(
-    key="munich",
-    name="Munich, with public holidays",
+    key="nordwind",
+    name="Nordwind: Munich, with public holidays",
     holidays=tuple(
         Holiday(day=date.fromisoformat(f"{year}-{day}"), name=name)
         for year in YEARS
@@ -127,10 +129,19 @@ _STAFF: Final = (
     ("Ruth Adeyemi", "ruth@desk.example", Role.SUPPORT_ADMIN, None),
     ("Emil Novak", "emil@desk.example", Role.AUDITOR, None),
 )
+_TEAMS: Final = {
+    "ines@desk.example": ("first-line", "customer-success"),
+    "tom@desk.example": ("platform",),
+    "yuki@desk.example": ("finance", "first-line"),
+    "ruth@desk.example": ("customer-success",),
+}
 PEOPLE: Final[Mapping[UUID, Person]] = {
-    document_stream("person", email): Person(name=name, email=email, role=role, account=account)
+    document_stream("person", email): Person(
+        name=name, email=email, role=role, account=account, teams=_TEAMS.get(email, ())
+    )
     for name, email, role, account in _STAFF
 }
+SEEDER: Final = Actor(id="operator:seed", role=Role.OPERATOR)
 
 # In an order in which each refers to what is there.
 DOCUMENTS: Final[Mapping[UUID, c.DocumentCommand]] = {
@@ -144,6 +155,29 @@ DOCUMENTS: Final[Mapping[UUID, c.DocumentCommand]] = {
 }
 
 
-def person(email: str) -> UUID:
-    """The person with this address."""
-    return document_stream("person", email)
+def joined(theirs: Catalogue) -> Catalogue:
+    """A catalogue in which everything is that was there, and what the cases need besides."""
+    ours = {application.key: application for application in APPLICATIONS}
+    kept = [_with(of, ours.pop(of.key)) if of.key in ours else of for of in theirs.applications]
+    return theirs.model_copy(
+        update={
+            "applications": (*kept, *ours.values()),
+            "types": _and(theirs.types, SHIPPED_TYPES),
+            "teams": _and(theirs.teams, TEAMS),
+        }
+    )
+
+
+def _with(theirs: Application, ours: Application) -> Application:
+    return theirs.model_copy(
+        update={
+            "versions": _and(theirs.versions, ours.versions),
+            "components": _and(theirs.components, ours.components),
+            "categories": _and(theirs.categories, ours.categories),
+        }
+    )
+
+
+def _and(theirs: Vocabulary, ours: Vocabulary) -> Vocabulary:
+    known = {choice.key for choice in theirs}
+    return (*theirs, *(choice for choice in ours if choice.key not in known))

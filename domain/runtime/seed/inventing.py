@@ -6,50 +6,53 @@ from datetime import datetime, timedelta
 from functools import cache
 from hashlib import blake2b
 from random import Random
+from struct import Struct
 from typing import Final, NamedTuple, cast
 from uuid import UUID, uuid5
 
 from domain import commands as c
 from domain.calendar import Calendar
 from domain.case import Case
-from domain.configuration import Account, Catalogue, Person
+from domain.configuration import Catalogue
 from domain.decide import decide
 from domain.events import Event, Posted
-from domain.fold import evolve
+from domain.fold import fold
 from domain.recorded import Cause, CommandRef, Recorded
 from domain.runtime.codec import Codec
 from domain.runtime.frames import Frame
 from domain.runtime.keys import Keyring
-from domain.runtime.seed import desk
-from domain.runtime.seed.lives import TOPICS
+from domain.runtime.seed.plots import Company, plot
 from domain.terms import Terms
-from domain.values import Actor, ResolutionType, ResolvedBy, Severity
+from domain.values import Actor
 
 SEED: Final = Cause("seed")
-_SEVERITIES: Final = (
-    *[Severity.STANDARD] * 12,
-    *[Severity.LOW] * 5,
-    *[Severity.URGENT] * 3,
-    Severity.CRITICAL,
-)
-TAKE: Final = c.Take()
-_POSTS: Final = (
-    "Could you send us the log of the last hour?",
-    "We can see it here, too, and look for the cause.",
-    "It happens about twice a day, mostly in the morning.",
-    "The correction is in test, we expect it this week.",
-    "Is there any news? Our colleagues ask us every day.",
-    "We restarted the service at 14:10; please watch it.",
-)
+SPAN: Final = timedelta(days=730)  # how long ago the first one was raised
+OLD: Final = timedelta(days=45)
+WORK_BEGINS, WORK_ENDS = 7, 17  # o'clock, UTC
+LAST_WORKING_DAY: Final = 5
+_MORNING, _NIGHT = timedelta(hours=7), timedelta(hours=14)
+_WEEKEND: Final = timedelta(days=2)
+
+# COPY's binary format: each field behind its length in bytes; -1 is NULL.
+_VERSION: Final = Struct("!i16siii")
+_ID: Final = Struct("!i16s")
+_LENGTH: Final = Struct("!i")
+_NULL: Final = _LENGTH.pack(-1)
+_KEY_COLUMNS: Final = (4).to_bytes(2, "big")
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """An account with its people."""
+class Desk:
+    """The documents by which the cases are judged.
 
-    id: UUID
-    account: Account
-    people: Mapping[UUID, Person]
+    `versions` are those of an account's documents, as its events name them.
+    """
+
+    companies: Sequence[Company]
+    agents: Sequence[Actor]
+    catalogue: Catalogue
+    calendars: Mapping[str, Calendar]
+    versions: Mapping[UUID, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +63,25 @@ class Setting:
     build: str
     log: UUID
     seed: int
+    cases: int
     now: datetime
-    companies: Sequence[Company]
-    agents: Sequence[UUID]
-    people: Mapping[UUID, Person]
-    catalogue: Catalogue
-    versions: Mapping[UUID, Mapping[str, int]]
-    """By account: the versions of the documents that its cases are judged by."""
+    desk: Desk
 
 
 class Invented(NamedTuple):
-    """Lines for COPY: events without position and time of recording, and keys."""
+    """Rows for COPY: events from the third column on, and keys."""
 
     cases: int
     events: list[bytes]
     keys: list[bytes]
 
 
-def invent(setting: Setting, start: int, first: int, count: int) -> Invented:
-    """The cases from the `start`-th on; `first` is the number of the first of them."""
+def invent(setting: Setting, start: int, numbers: Sequence[int]) -> Invented:
+    """The cases from the `start`-th on, under these numbers."""
     codec = _codec(setting.master_key)
-    made = Invented(count, [], [])
-    for n in range(count):
-        for command in story(setting, codec, start + n, first + n):
+    made = Invented(len(numbers), [], [])
+    for index, number in enumerate(numbers, start):
+        for command in story(setting, codec, index, number):
             for place, recorded in enumerate(command):
                 frame = codec.encode(recorded)
                 made.events.append(_event(frame, None if place else recorded.command))
@@ -96,153 +95,87 @@ def story(setting: Setting, codec: Codec, index: int, number: int) -> Iterator[l
     It is the same for the same seed and index, whatever number it has.
     """
     chance = Random(f"{setting.seed}:{index}")  # noqa: S311  repeatable, and no secret
-    company = chance.choice(setting.companies)
+    company = chance.choice(setting.desk.companies)
     new = uuid5(setting.log, f"case {number}")
-    terms = _terms(setting, company, new, number)
-    at = setting.now - timedelta(hours=chance.expovariate(1 / 2_400) % 17_000)
+    command_ids = uuid5(setting.log, f"seed {setting.seed} {number}").bytes
+    ago = SPAN * (1 - (index + chance.random()) / setting.cases)
+    at = min(_at_work(setting.now - ago), setting.now)
+    documents = setting.desk.versions[company.id]
     case: Case | None = None
+    decided: list[Recorded] = []  # what is folded once something is decided after it
     version = 0
-    for n, (by, command) in enumerate(_life(setting, company, chance)):
-        id_ = UUID(bytes=blake2b(b"%d" % n, key=terms.command.bytes, digest_size=16).digest())
-        talk = isinstance(command, c.Post | c.Note)
-        events = _said(command, id_) if talk else _decided(case, command, by, at, terms, id_)
-        if not events:
-            continue
+    turns = plot(company, setting.desk.agents, chance, old=ago > OLD)
+    for n, (by, command) in enumerate(turns):
+        id_ = UUID(bytes=blake2b(b"%d" % n, key=command_ids, digest_size=16).digest())
+        events = talk = _said(command, id_)
+        if not talk:
+            case = fold(case, decided)
+            terms = _terms(setting.desk, company, id_, (new, f"{number:08}"))
+            events = _decided(case, command, by, at, terms)
         digest = codec.digest(new if version else None, command, by)
         ref = CommandRef(id_, type(command).__name__, digest, len(events))
-        told: list[Recorded] = []
-        for event in events:
-            version += 1
-            recorded = Recorded(
+        told = [
+            Recorded(
                 event=event,
                 stream=new,
-                version=version,
+                version=place,
                 at=at,
                 by=by,
                 command=ref,
                 cause=SEED,
-                documents=terms.versions,
+                documents=documents,
                 build=setting.build,
             )
-            case = case if talk else evolve(case, recorded)
-            told.append(recorded)
+            for place, event in enumerate(events, version + 1)
+        ]
         yield told
-        at = min(at + timedelta(minutes=chance.expovariate(1 / 300)), setting.now)
+        version += len(told)
+        decided = decided if talk else told
+        at = min(_at_work(at + timedelta(minutes=chance.expovariate(1 / 300))), setting.now)
 
 
 def _said(command: c.Command, id_: UUID) -> Sequence[Event]:
     """What `decide` says of a post or a note here, where nothing waits for a customer's word.
 
-    Most of what happens is talk, and no later step of a life asks for it: so it is neither decided
-    nor folded, which doubles the speed. A law holds it to what the rules say.
+    Most of what happens is talk, and no later step of a plot asks for it: so it is neither decided
+    nor folded, which doubles the speed. A law holds it to what the rules say. Empty for the rest.
     """
-    assert isinstance(command, c.Post | c.Note), "nothing else is said without being decided"
+    if not isinstance(command, c.Post | c.Note):
+        return ()
     internal = isinstance(command, c.Note)
     return [Posted(entry=uuid5(id_, "entry"), text=command.text, internal=internal)]
 
 
 def _decided(
-    case: Case | None, command: c.Command, by: Actor, at: datetime, terms: Terms, id_: UUID
+    case: Case | None, command: c.Command, by: Actor, at: datetime, terms: Terms
 ) -> Sequence[Event]:
-    # A whole new one takes a third of the time that `replace` does.
-    asked = Terms(
-        command=id_,
-        account_id=terms.account_id,
-        account=terms.account,
-        catalogue=terms.catalogue,
-        calendar=terms.calendar,
-        people=terms.people,
-        new_case=terms.new_case,
-        versions=terms.versions,
-    )
-    events = decide(case, command, by=by, at=at, terms=asked)
+    events = decide(case, command, by=by, at=at, terms=terms)
+    assert events, "no step of a plot changes nothing"
     assert all(isinstance(event, Event) for event in events), "none of these writes elsewhere"
     return cast("Sequence[Event]", events)
 
 
-def _life(setting: Setting, company: Company, chance: Random) -> Iterator[tuple[Actor, c.Command]]:
-    """Who asks for what, in order."""
-    topic = chance.choice(TOPICS)
-    customer = _actor(chance.choice(list(company.people)), company.people)
-    agent = _actor(chance.choice(setting.agents), setting.people)
-    yield (
-        customer,
-        c.Create(
-            application=topic["application"],
-            type=topic["type"],
-            severity=chance.choice(_SEVERITIES),
-            subject=f"{topic['subject']} ({chance.randrange(100, 1000)})",
-            description=topic["description"],
-            customer_reference=f"PO-{chance.randrange(10_000)}" if chance.random() < 0.4 else None,  # noqa: PLR2004  two of five
-        ),
-    )
-    if chance.random() < 0.06:  # noqa: PLR2004  what nobody has yet
-        return
-    yield agent, TAKE
-    yield agent, _post(topic["question"])
-    yield customer, _post(topic["reply"])
-    for _ in range(int(chance.expovariate(0.5)) % 12):
-        yield chance.choice((agent, customer)), _post(chance.choice(_POSTS))
-    if chance.random() < 0.5:  # noqa: PLR2004  every other
-        yield agent, _note(topic["note"])
-        yield agent, c.ChangeTags(add=(chance.choice(("known-error", "usage", "release", "site")),))
-    if chance.random() < 0.1:  # noqa: PLR2004  one of ten
-        yield customer, c.Escalate(comment="This stops our work.")
-        if chance.random() < 0.7:  # noqa: PLR2004  most of them
-            yield agent, c.Deescalate(justification="Workaround.", message="A workaround helps.")
-    end = chance.random()
-    if end < 0.25:  # noqa: PLR2004  still open
-        return
-    if end < 0.7:  # noqa: PLR2004  solved and accepted
-        yield (
-            agent,
-            c.Resolve(
-                type=ResolutionType.PROVIDED,
-                root_cause=topic["root_cause"],
-                summary=topic["summary"],
-            ),
-        )
-        yield customer, c.AcceptResolution()
-        if chance.random() < 0.3:  # noqa: PLR2004  three of ten say how it went
-            yield customer, c.Rate(score=chance.choice((5, 5, 4, 4, 3, 2)))
-    elif end < 0.9:  # noqa: PLR2004  closed at the customer's wish
-        yield customer, c.RequestClose(resolved_by=ResolvedBy.OWN)
-        yield agent, c.Close()
-    else:
-        yield agent, c.Close(reason="No answer to three questions.")
+def _at_work(at: datetime) -> datetime:
+    """That instant, or one in the next working hours."""
+    if at.hour >= WORK_ENDS:
+        at += _NIGHT
+    elif at.hour < WORK_BEGINS:
+        at += _MORNING
+    return at + _WEEKEND if at.isoweekday() > LAST_WORKING_DAY else at
 
 
-@cache
-def _post(text: str) -> c.Post:
-    return c.Post(text=text)
-
-
-@cache
-def _note(text: str) -> c.Note:
-    return c.Note(text=text)
-
-
-def _terms(setting: Setting, company: Company, new: UUID, number: int) -> Terms:
-    calendar = desk.MUNICH if company.account.calendar == desk.MUNICH.key else Calendar()
+def _terms(desk: Desk, company: Company, command: UUID, new: tuple[UUID, str]) -> Terms:
+    # A whole new one takes a third of the time that `replace` does.
     return Terms(
-        command=uuid5(setting.log, f"seed {setting.seed} {number}"),
+        command=command,
         account_id=company.id,
         account=company.account,
-        catalogue=setting.catalogue,
-        calendar=calendar,
-        people=_people(setting, company),
-        new_case=(new, f"{number:08}"),
-        versions=setting.versions[company.id],
+        catalogue=desk.catalogue,
+        calendar=desk.calendars[company.account.calendar],
+        people=company.people,
+        new_case=new,
+        versions=desk.versions[company.id],
     )
-
-
-_KNOWN: Final[dict[UUID, Mapping[UUID, Person]]] = {}
-
-
-def _people(setting: Setting, company: Company) -> Mapping[UUID, Person]:
-    if company.id not in _KNOWN:
-        _KNOWN[company.id] = {**setting.people, **company.people}
-    return _KNOWN[company.id]
 
 
 @cache
@@ -250,17 +183,22 @@ def _codec(master_key: bytes) -> Codec:
     return Codec(Keyring(master_key))
 
 
-def _actor(person: UUID, people: Mapping[UUID, Person]) -> Actor:
-    return Actor(id=person, role=people[person].role, account=people[person].account)
-
-
 def _event(frame: Frame, command: CommandRef | None) -> bytes:
     """The columns behind position and time; the command's id stands on its first event."""
-    id_ = command.id if command else "\\N"
-    line = f"{frame.stream}\t{frame.version}\t{frame.topic}\t{id_}\t\\\\x"
-    return line.encode() + frame.state.hex().encode() + b"\n"
+    topic = frame.topic.encode()
+    return b"".join(
+        (
+            _VERSION.pack(16, frame.stream.bytes, 4, frame.version, len(topic)),
+            topic,
+            _ID.pack(16, command.id.bytes) if command else _NULL,
+            _LENGTH.pack(len(frame.state)),
+            frame.state,
+        )
+    )
 
 
 def _keys(frame: Frame) -> Iterator[bytes]:
     for slot, wrapped in frame.keys.items():
-        yield f"{frame.stream}\t{frame.version}\t{slot}\t\\\\x{wrapped.hex()}\n".encode()
+        name = slot.encode()
+        place = _VERSION.pack(16, frame.stream.bytes, 4, frame.version, len(name))
+        yield b"".join((_KEY_COLUMNS, place, name, _LENGTH.pack(len(wrapped)), wrapped))

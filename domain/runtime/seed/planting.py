@@ -1,39 +1,45 @@
 """Seeds a desk with sixty cases: through the Store, at instants that lie back, in their order."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from functools import partial
+from itertools import accumulate, takewhile
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain import events as e
-from domain.calendar import REOPEN_DAYS, Calendar
-from domain.configuration import Account
+from domain import commands as c
+from domain.calendar import Calendar
+from domain.configuration import (
+    CATALOGUE,
+    SERVICE_LEVELS,
+    Account,
+    Catalogue,
+    Document,
+    document_stream,
+)
 from domain.recorded import Cause
-from domain.runtime.seed import desk, lives
-from domain.runtime.seed.lives import LIVES, TOPICS, Life, Step, Story
+from domain.runtime.documents import document_of
+from domain.runtime.seed import desk
+from domain.runtime.seed.stories import (
+    STORIES,
+    Step,
+    Story,
+    account_of,
+    actor,
+    command,
+    raised_by,
+)
 from domain.runtime.store import Outcome, Store
-from domain.values import Actor, Role
 
 SEED: Final = Cause("seed")
-SEEDER: Final = Actor(id="operator:seed", role=Role.OPERATOR)
-TIMEKEEPER: Final = Actor(id="system:timekeeper", role=Role.SYSTEM)
-# Where the desk begins, before now; from its first document a later run knows the same instants.
+# How long before now the desk is set up: by its first account a later run knows what was now.
 OPENED: Final = timedelta(days=130)
 WORK_BEGINS, WORK_ENDS = time(8, 10), time(17, 40)
 LAST_WORKING_DAY: Final = 5
-AFTERWARDS: Final = 60  # the number of the first step that stands behind all lives
-
-_ACCOUNTS: Final = tuple(desk.ACCOUNTS)
-_CUSTOMERS: Final = (
-    ("jonas.weber@nordwind.example", "miriam.vogt@nordwind.example"),
-    ("dana@cascade.example", "marcus@cascade.example"),
-    ("beatriz@paulista.example", "rafael@paulista.example"),
-)
-_AGENTS: Final = ("ines@desk.example", "tom@desk.example", "yuki@desk.example")
+CLOSES_AT: Final = time(15, 20)
+BEFORE_ITS_CLOSING: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,172 +60,147 @@ class _Turn:
 
 
 class _Case:
-    """One case on its way through a life."""
+    """One case on its way through its story."""
 
-    def __init__(self, number: int, now: datetime) -> None:
-        self.number, self._now = number, now
-        self.life: Life = LIVES[number % len(LIVES)]
-        self.account = _ACCOUNTS[number % len(_ACCOUNTS)]
-        self.document: Account = desk.ACCOUNTS[self.account]
-        self.id: UUID | None = None
+    def __init__(self, number: int, story: Story, now: datetime) -> None:
+        self.number, self.story, self._now = number, story, now
+        self.account: Account = desk.ACCOUNTS[account_of(story)]
+        self.zone = ZoneInfo(self.account.zone)
         self.outcome: Outcome | None = None
-        customer, admin = _CUSTOMERS[number % len(_CUSTOMERS)]
-        agent = desk.person(_AGENTS[number // 2 % len(_AGENTS)])
-        self._who = {
-            "customer": _actor(desk.person(customer)),
-            "admin": _actor(desk.person(admin)),
-            "agent": _actor(agent),
-            "support": _actor(desk.person("ruth@desk.example")),
-            "timer": TIMEKEEPER,
-            "operator": SEEDER,
-        }
-        self.story = Story(TOPICS[number], lambda: "", agent, now)
-        self.steps: Iterator[Step] = iter(self.life.steps)
+        self.commands = 0
+        self.step: Step | None = None
+        self._steps = iter(story.steps)
 
     @property
-    def begins(self) -> datetime:
-        """When it is raised."""
-        if self.life.closed is not None:
-            return self._closing() - timedelta(days=7)
-        if self.life.days:
-            return self._now - timedelta(days=self.life.days + 1.3 * (self.number // len(LIVES)))
-        return self.at_work(self._now - timedelta(days=28 + self.number * 37 % 88))
+    def known_by(self) -> str:
+        """The number of a case that was raised."""
+        assert self.outcome is not None, "no story speaks of a case before it was raised"
+        return self.outcome.case.number
 
-    def at_work(self, at: datetime) -> datetime:
-        """That instant, or when the account's people are at work next."""
-        local = at.astimezone(ZoneInfo(self.document.zone))
+    def told(self, outcome: Outcome, at: datetime) -> datetime | None:
+        """When the next step after this one is; None when the story ends."""
+        self.outcome = outcome
+        self.step = next(self._steps, None)
+        self.commands += 1
+        return self._next(self.step, at) if self.step else None
+
+    def begins(self) -> datetime:
+        """When it is raised: so early that all of its steps lie before now."""
+        if self.story.closed is not None:
+            return self._at_work(self._closing() - BEFORE_ITS_CLOSING)
+        day = self._now - timedelta(days=self.story.ago or 0, hours=self.number * 5 % 9)
+        while self._ends(self._at_work(day)) >= self._now:
+            day -= timedelta(hours=3)
+        return self._at_work(day)
+
+    def _next(self, step: Step, last: datetime) -> datetime:
+        if step.hours < 0:
+            return self._now + timedelta(hours=step.hours)
+        if step.who == "timer":
+            return self._due()
+        if self.story.closed is not None and step.what == "accept-resolution":
+            return self._closing()
+        return self._at_work(last + timedelta(hours=step.hours))
+
+    def _ends(self, begin: datetime) -> datetime:
+        """When the last step would be that follows from those before."""
+        hours = [step.hours for step in self.story.steps if step.hours > 0]
+        *_, end = accumulate(hours, self._after, initial=begin)
+        return end
+
+    def _after(self, last: datetime, hours: float) -> datetime:
+        return self._at_work(last + timedelta(hours=hours))
+
+    def _at_work(self, at: datetime) -> datetime:
+        """That instant, or when the account's people are at work next, some minutes later."""
+        local = at.astimezone(self.zone)
         if local.time() > WORK_ENDS:
-            local = datetime.combine(local.date() + timedelta(days=1), WORK_BEGINS, local.tzinfo)
+            local = datetime.combine(local.date() + timedelta(days=1), WORK_BEGINS, self.zone)
         elif local.time() < WORK_BEGINS:
-            local = datetime.combine(local.date(), WORK_BEGINS, local.tzinfo)
+            local = datetime.combine(local.date(), WORK_BEGINS, self.zone)
         while local.isoweekday() > LAST_WORKING_DAY:
             local += timedelta(days=1)
-        jitter = timedelta(minutes=self.number * 7 % 23, seconds=self.number * 31 % 60)
-        return (local + jitter).astimezone(UTC)
+        minutes, seconds = self.number * 7 % 23, (self.number * 31 + local.minute * 17) % 60
+        return (local + timedelta(minutes=minutes, seconds=seconds)).astimezone(UTC)
 
-    def by(self, who: str) -> Actor:
-        """Who plays this part."""
-        return self._who[who]
-
-    def when(self, step: Step, last: datetime) -> datetime:
-        """The instant of a step after the one before; never ahead of now."""
-        due = self._due() if step.who == "timer" else None
-        at = due or self.at_work(last + timedelta(hours=step.hours))
-        if self.life.closed is not None and step.tells is lives.ACCEPT.tells:
-            at = self._closing()
-        return min(at, self._now)
-
-    def told(self, outcome: Outcome) -> None:
-        """What came of a step."""
-        self.id, self.outcome = outcome.case.id, outcome
-        for recorded in outcome.history:
-            if isinstance(recorded.event, e.Posted) and not recorded.event.internal:
-                who = "customer" if recorded.by.is_customer else "agent"
-                self.story.entries[who] = recorded.event.entry
-
-    def _due(self) -> datetime | None:
+    def _due(self) -> datetime:
         assert self.outcome is not None, "a timer runs for a case that is there"
         life = self.outcome.case.life
-        return next((w.closes_at for w in (life.requested, life.proposed) if w), None)
+        if life.awaiting and life.awaiting.until:
+            return life.awaiting.until
+        (at,) = {w.closes_at for w in (life.requested, life.proposed) if w and w.closes_at}
+        return at
 
     def _closing(self) -> datetime:
-        """In the afternoon of the day from which so many working days have passed."""
-        zone = ZoneInfo(self.document.zone)
-        calendar = desk.MUNICH if self.document.calendar == desk.MUNICH.key else Calendar()
-        today = day = self._now.astimezone(zone).date()
-        assert self.life.closed is not None, "it is asked of lives that end on a day"
-        while calendar.add_working_days(day, self.life.closed) >= today:
+        """In the afternoon of the last working day since which so many have passed."""
+        calendar = desk.MUNICH if self.account.calendar == desk.MUNICH.key else Calendar()
+        today = day = self._now.astimezone(self.zone).date()
+        assert self.story.closed is not None, "it is asked of cases that end on a day"
+        while calendar.add_working_days(day, self.story.closed) >= today:
             day -= timedelta(days=1)
-        return datetime.combine(day, time(15, 20), zone).astimezone(UTC)
+        while not calendar.is_working(day):
+            day -= timedelta(days=1)
+        return datetime.combine(day, CLOSES_AT, self.zone).astimezone(UTC)
 
 
-async def plant(store: Store) -> Planted:
+async def plant(store: Store, now: datetime | None = None) -> Planted:
     """Sets the desk up and tells its cases. What is there already stays as it is."""
-    first = next(iter(desk.DOCUMENTS))
-    before = await store.history(first)
-    now = before[0].at + OPENED if before else datetime.now(UTC).replace(microsecond=0)
+    now = await _first_now(store) or now or datetime.now(UTC).replace(microsecond=0)
     commands = 0
-    for n, (stream, command) in enumerate(desk.DOCUMENTS.items()):
-        at = now - OPENED + timedelta(minutes=3 * n)
+    for n, (stream, document) in enumerate((await _documents(store)).items()):
         outcome = await store.handle(
-            stream, command, by=SEEDER, cause=SEED, key=f"seed document {n}", at=at
+            stream, document, by=desk.SEEDER, cause=SEED, key=f"seed document {n}", at=now - OPENED
         )
         commands += not outcome.replayed
-    cases = [_Case(number, now) for number in range(len(TOPICS))]
-    for case in cases:
-        case.story.other = partial(_other, case, cases)
-    commands += await _tell(store, cases)
-    commands += await _afterwards(store, cases, now)
-    return Planted(len(cases), commands)
+    cases = {story.key: _Case(n, story, now) for n, story in enumerate(STORIES)}
+    return Planted(len(cases), commands + await _tell(store, cases))
 
 
-async def _tell(store: Store, cases: list[_Case]) -> int:
-    """Every case in its life, all of them side by side in the order of time."""
-    turns = [_Turn(case.begins, case.number, case) for case in cases]
+async def _first_now(store: Store) -> datetime | None:
+    """What was now when this desk was seeded first."""
+    history = await store.history(next(iter(desk.ACCOUNTS)))
+    return next((r.at + OPENED for r in history if r.cause == SEED), None)
+
+
+async def _documents(store: Store) -> Mapping[UUID, c.DocumentCommand]:
+    """The desk's documents. What could be chosen before can still be chosen, and levels stay."""
+    documents = dict(desk.DOCUMENTS)
+    catalogue = await _before(store, document_stream(CATALOGUE))
+    if isinstance(catalogue, Catalogue):
+        together = desk.joined(catalogue)
+        documents[document_stream(CATALOGUE)] = c.SetCatalogue(document=together)
+    if await _before(store, document_stream(SERVICE_LEVELS)):
+        del documents[document_stream(SERVICE_LEVELS)]
+    return documents
+
+
+async def _before(store: Store, stream: UUID) -> Document | None:
+    """What a document was before the desk was seeded; None when nobody had set it."""
+    history = takewhile(lambda r: r.cause != SEED, await store.history(stream))
+    return next((document_of(r) for r in reversed(list(history))), None)
+
+
+async def _tell(store: Store, cases: Mapping[str, _Case]) -> int:
+    """Every case in its story, all of them side by side in the order of time."""
+    turns = [_Turn(case.begins(), case.number, case) for case in cases.values()]
     heapq.heapify(turns)
-    upcoming: dict[int, tuple[int, Step]] = {}
     commands = 0
     while turns:
         turn = heapq.heappop(turns)
-        case, (n, step) = turn.case, upcoming.get(turn.number, (0, None))
-        outcome = await (
-            _step(store, case, step, n, turn.at) if step else _begin(store, case, turn.at)
-        )
+        case = turn.case
+        outcome = await _next(store, case, turn.at, cases)
         commands += not outcome.replayed
-        if (following := next(case.steps, None)) is not None:
-            upcoming[turn.number] = (n + 1, following)
-            heapq.heappush(turns, _Turn(case.when(following, turn.at), turn.number, case))
+        if (at := case.told(outcome, turn.at)) is not None:
+            heapq.heappush(turns, _Turn(at, case.number, case))
     return commands
 
 
-async def _begin(store: Store, case: _Case, at: datetime) -> Outcome:
-    external = f"OPS-{400 + case.number}" if case.number % 4 == 3 else None  # noqa: PLR2004  every fourth
-    recipients = (f"it@{case.document.domains[0]}",) if case.number % 5 == 0 else ()
-    command = lives.create(case.story.topic, recipients, external)
-    key = f"seed {case.number}"
-    outcome = await store.handle(None, command, by=case.by("customer"), cause=SEED, key=key, at=at)
-    case.told(outcome)
-    return outcome
-
-
-async def _step(store: Store, case: _Case, step: Step, n: int, at: datetime) -> Outcome:
-    case.story.now = at
-    command = step.tells(case.story)
-    key = f"seed {case.number} {n}"
-    outcome = await store.handle(case.id, command, by=case.by(step.who), cause=SEED, key=key, at=at)
-    case.told(outcome)
-    return outcome
-
-
-async def _afterwards(store: Store, cases: list[_Case], now: datetime) -> int:
-    """What needs two cases, or destroys words."""
-    past = next(n for n, life in enumerate(LIVES) if (life.closed or 0) > REOPEN_DAYS)
-    told = (
-        (past, lives.FOLLOW_UP),
-        (20, lives.MERGE),
-        (40, lives.MERGE),
-        (40, lives.UNMERGE),
-        (12, lives.REDACT),
-        (54, lives.ERASE),
-    )
-    commands = 0
-    for n, (number, step) in enumerate(told):
-        at = now - timedelta(minutes=40 - 5 * n)
-        outcome = await _step(store, cases[number], step, AFTERWARDS + n, at)
-        commands += not outcome.replayed
-    return commands
-
-
-def _other(case: _Case, cases: list[_Case]) -> str:
-    """The number of an open case of the same account."""
-    return next(
-        other.outcome.case.number
-        for other in cases
-        if other.outcome and other is not case and other.account == case.account
-        and other.outcome.case.is_open
-    )  # fmt: skip
-
-
-def _actor(person: UUID) -> Actor:
-    of = desk.PEOPLE[person]
-    return Actor(id=person, role=of.role, account=of.account)
+async def _next(store: Store, case: _Case, at: datetime, cases: Mapping[str, _Case]) -> Outcome:
+    """Raises a case, or takes its next step."""
+    key = f"seed {case.story.key} {case.commands}"
+    if case.outcome is None or case.step is None:
+        by, asked = raised_by(case.story), case.story.create()
+        return await store.handle(None, asked, by=by, cause=SEED, key=key, at=at)
+    by, stream = actor(case.step.who), case.outcome.case.id
+    step = command(case.step, case.outcome.history, at, lambda other: cases[other].known_by)
+    return await store.handle(stream, step, by=by, cause=SEED, key=key, at=at)
