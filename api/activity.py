@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.auth import Scope
-from api.bodies import Somebody, other_case
+from api.bodies import Somebody, is_assignment, other_case, service_of
 from api.cases import now_shown, unseen
 from api.deps import READING, Asking, By, case_id
+from api.showing import Showing
 from domain import events as e
 from domain.configuration import Person
 from domain.errors import CaseUnknown
@@ -125,6 +126,7 @@ class Telling:
     by: Asking
     names: Mapping[UUID, str]
     unseen: Collection[UUID]
+    names_assignee: bool
 
     @classmethod
     async def to(cls, by: Asking, read: Sequence[Recorded]) -> "Telling":
@@ -133,7 +135,8 @@ class Telling:
         found = await by.given.documents.all(people)
         documents = {id_: in_force.document for id_, in_force in found.items()}
         names = {id_: d.name for id_, d in documents.items() if isinstance(d, Person)}
-        return cls(by, names, await unseen(read, by))
+        named = (await Showing.to(by)).names_assignee
+        return cls(by, names, await unseen(read, by), named)
 
     def step(self, recorded: Recorded, *, internal: bool) -> Item:
         """A step in the life of the case, as a sentence behind who did it."""
@@ -142,7 +145,9 @@ class Telling:
             position=recorded.position,
             last_position=recorded.position,
             at=recorded.at,
-            by=self._somebody(recorded.by.person),
+            by=Somebody(id=None, name=None)
+            if self._is_nameless(recorded)
+            else self._somebody(recorded.by.person),
             sentence=self._sentence(recorded),
             type=NAME_OF[type(recorded.event)],
             internal=self._internal(internal=internal),
@@ -176,7 +181,7 @@ class Telling:
             position=first.position,
             at=first.at,
             by=self._somebody(first.by.person),
-            via=first.by.id if first.by.on_behalf_of and isinstance(first.by.id, UUID) else None,
+            via=service_of(first.by),
             text=None if removed else texts[-1][1],
             edited_at=texts[-1][0].at if len(texts) > 1 else None,
             removed=removed,
@@ -188,7 +193,11 @@ class Telling:
     def _sentence(self, recorded: Recorded) -> str:
         if other_case(recorded.event) in self.unseen and not isinstance(recorded.event, e.Created):
             return "tied it to another case, or untied it"
-        return sentence(recorded, self._name, for_desk=self.by.by.sees_internal)
+        name = _somebody_of_the_desk if self._is_nameless(recorded) else self._name
+        return sentence(recorded, name, for_desk=self.by.by.sees_internal)
+
+    def _is_nameless(self, recorded: Recorded) -> bool:
+        return not self.names_assignee and is_assignment(recorded.event)
 
     def _internal(self, *, internal: bool) -> bool | None:
         return internal if self.by.by.sees_internal else None
@@ -200,6 +209,10 @@ class Telling:
 
     def _name(self, person: UUID | str) -> str:
         return self.names.get(person, "somebody") if isinstance(person, UUID) else person
+
+
+def _somebody_of_the_desk(_person: UUID | str) -> str:
+    return "somebody of the desk"
 
 
 _WITH_WORDS: Final = (e.Posted, e.Commented, e.EntryEdited)

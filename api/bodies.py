@@ -11,7 +11,16 @@ from pydantic import BaseModel
 from api.deps import Asking
 from domain.case import Case
 from domain.commands import CaseCommand, Create, Erase, Forget
-from domain.events import Created, Event, FollowedUp, Linked, Unlinked, desk_fields
+from domain.events import (
+    Assigned,
+    Created,
+    Event,
+    FollowedUp,
+    Linked,
+    Unassigned,
+    Unlinked,
+    desk_fields,
+)
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF
 from domain.runtime.store import Outcome
@@ -203,24 +212,34 @@ def other_case(event: Event) -> UUID | None:
 
 
 def happened(
-    recorded: Recorded, case: Case | None, viewer: Actor, unseen: Container[UUID] = ()
+    recorded: Recorded,
+    case: Case | None,
+    viewer: Actor,
+    unseen: Container[UUID] = (),
+    *,
+    names_assignee: bool = True,
 ) -> Happened:
     """An event as this viewer is shown it, by what they may see now.
 
     `unseen` are cases that do not exist for the viewer: that there is a tie to one is told, and
-    not to which.
+    not to which. `names_assignee`: whether the viewer is told who of the desk has a case.
     """
     if not viewer.sees_internal and (case is None or is_hidden(case, recorded.event)):
         return Happened(version=recorded.version, withheld=True)
-    return shown(recorded, viewer, unseen)
+    return shown(recorded, viewer, unseen, names_assignee=names_assignee)
 
 
-def shown(recorded: Recorded, viewer: Actor, unseen: Container[UUID] = ()) -> Happened:
+def shown(
+    recorded: Recorded, viewer: Actor, unseen: Container[UUID] = (), *, names_assignee: bool = True
+) -> Happened:
     """The same of an event that the viewer may know of."""
+    nameless = not names_assignee and is_assignment(recorded.event)
     data = _readable(recorded.event.model_dump(exclude_unset=recorded.event.partial))
     hidden = frozenset() if viewer.sees_internal else desk_fields(type(recorded.event))
     if other_case(recorded.event) in unseen:
         hidden |= {"follows"} if isinstance(recorded.event, Created) else {"case", "number"}
+    if not names_assignee:
+        hidden |= {"assignee"}
     withheld = sorted(hidden & data.keys())
     return Happened(
         version=recorded.version,
@@ -228,15 +247,21 @@ def shown(recorded: Recorded, viewer: Actor, unseen: Container[UUID] = ()) -> Ha
         position=recorded.position,
         type=NAME_OF[type(recorded.event)],
         at=recorded.at,
-        by=Somebody(id=recorded.by.person, name=None),
-        via=_service(recorded.by),
+        by=Somebody(id=None if nameless else recorded.by.person, name=None),
+        via=service_of(recorded.by),
         internal=recorded.event.is_internal if viewer.sees_internal else None,
         cause=recorded.cause.id if viewer.sees_internal else None,
         data={field: value for field, value in data.items() if field not in withheld},
     )
 
 
-def _service(by: Actor) -> UUID | None:
+def is_assignment(event: Event) -> bool:
+    """Whether whoever did it is the one who has the case, or had it."""
+    return isinstance(event, Assigned | Unassigned)
+
+
+def service_of(by: Actor) -> UUID | None:
+    """The service account that acted on behalf of somebody."""
     return by.id if by.on_behalf_of and isinstance(by.id, UUID) else None
 
 

@@ -57,7 +57,8 @@ async def case_events(case: str, by: By) -> list[Happened]:
     if found is None:
         raise CaseUnknown
     others = await unseen(history, by)
-    return [happened(recorded, found, by.by, others) for recorded in history]
+    named = (await Showing.to(by)).names_assignee
+    return [happened(r, found, by.by, others, names_assignee=named) for r in history]
 
 
 async def unseen(history: Sequence[Recorded], by: Asking) -> Collection[UUID]:

@@ -12,6 +12,7 @@ from api.auth import Scope
 from api.bodies import Happened, shown
 from api.cases import unseen
 from api.deps import READING, Asking, By, case_id
+from api.showing import Showing
 from domain.recorded import Recorded
 from projections import access, activity, cases
 from projections.positions import AheadOfTheLog
@@ -77,13 +78,8 @@ async def feed(
         raise AheadOfTheLog(after, head)
     stream = case_id(by.given, case) if case is not None else None
     page = await _page(by, after, limit, type, stream, account, head)
-    events, before = [], page.before
-    others = await unseen(page.recorded, by)
-    for recorded in page.recorded[:limit]:
-        told = shown(recorded, by.by, others).model_dump()
-        place = f"{recorded.stream}:{recorded.version}"
-        events.append(FeedEvent(**told, id=place, stream=recorded.stream, prev=before))
-        before = recorded.position
+    events = await _told(page.recorded[:limit], page.before, by)
+    before = page.recorded[:limit][-1].position if events else page.before
     full = len(page.recorded) > limit
     return Feed(
         log=log,
@@ -93,6 +89,18 @@ async def feed(
         next=before if full else max(after, page.through),
         through=before if full else page.through,
     )
+
+
+async def _told(read: Sequence[Recorded], before: int, by: Asking) -> list[FeedEvent]:
+    """These events, each with the position of the one before it."""
+    others, named = await unseen(read, by), (await Showing.to(by)).names_assignee
+    told = []
+    for recorded in read:
+        as_shown = shown(recorded, by.by, others, names_assignee=named).model_dump()
+        place = f"{recorded.stream}:{recorded.version}"
+        told.append(FeedEvent(**as_shown, id=place, stream=recorded.stream, prev=before))
+        before = recorded.position
+    return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,15 @@ def test_an_account_may_hide_who_has_its_cases(http: Http) -> None:
     assert http.seen(x.CLARA, case)["assignee"] == nobody
     assert http.get(x.ADA, "/cases").json()["cases"][0]["assignee"] == nobody
     assert http.seen(x.ALAN, case)["assignee"]["name"] == "Anna"
+    http.done(x.ANNA, case, "assign", assignee=str(x.id_of(x.ALAN)))
+    http.done(x.ALAN, case, "unassign", reason="Holidays.")
+    for path in (f"/cases/{case}/events", f"/cases/{case}/activity", f"/events?case={case}"):
+        http.shown()
+        for by, told in ((x.CLARA, False), (x.AUDREY, True)):
+            text = http.get(by, path).text
+            assert ("Anna" in text or str(x.id_of(x.ANNA)) in text) is told, path
+            assert ("Alan" in text or str(x.id_of(x.ALAN)) in text) is told, path
+    assert "gave it to somebody of the desk" in http.get(x.CLARA, f"/cases/{case}/activity").text
 
 
 def test_a_case_names_the_cases_that_it_is_tied_to_and_that_one_sees(http: Http) -> None:
