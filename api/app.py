@@ -30,7 +30,6 @@ from api.auth import Tokens
 from api.deps import Services
 from api.described import completed, operation_id
 from api.edge import Edge
-from api.limits import BodyLimit
 from api.rates import Buckets
 from domain.runtime import database
 from domain.runtime.opening import open_store
@@ -96,7 +95,6 @@ def create_app(given: Settings | None = None) -> FastAPI:
         generate_unique_id_function=operation_id,
         redoc_url=None,
     )
-    app.add_middleware(BodyLimit)
     for module in ROUTED:
         app.include_router(module.router)
     # Behind all others, which are looked through for each read: `Commands` answers before them.

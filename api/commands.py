@@ -21,7 +21,6 @@ from api.auth import Scope
 from api.bodies import PATHS, Answer, answer
 from api.deps import WRITING, Asking, asking, case_id
 from api.errors import problem_of
-from api.limits import limited
 from api.passage import passage_of
 from api.strict import check, check_type
 from domain.commands import Command, Create
@@ -61,7 +60,7 @@ class Commands:
         kind = found[0]
         passage = passage_of(scope)
         passage.route = CASES if kind is Create else f"{CASES}/{{case}}/{kind.path()}"
-        request = Request(scope, limited(receive))
+        request = Request(scope, receive)
         try:
             response = await _answered(request, *found)
         except Exception as error:  # noqa: BLE001  each is a problem, the unexpected one too

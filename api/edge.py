@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
 from api.errors import TookTooLong, problem_of
+from api.limits import limited
 from api.passage import KEY, Passage
 from domain.runtime.settings import Settings
 
@@ -57,7 +58,7 @@ class Edge:
         whole = "\0" not in scope["path"] and b"%00" not in scope["query_string"]
         try:
             async with asyncio.timeout(self._seconds):
-                await (self._app if whole else _refused)(scope, receive, sending)
+                await (self._app if whole else _refused)(scope, limited(receive), sending)
         except TimeoutError:
             log.warning(SLOW, route=passage.route)
             if not passage.status:

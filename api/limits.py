@@ -3,7 +3,7 @@
 from typing import Final
 
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive
 
 # The largest document, every character of it written as an escape.
 MOST_BYTES: Final = 2 * 1024 * 1024
@@ -17,16 +17,6 @@ class BodyTooLarge(HTTPException):
 
     def __str__(self) -> str:
         return self.detail
-
-
-class BodyLimit:
-    """Ends a request as soon as more than `MOST_BYTES` of it have come."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, limited(receive), send)
 
 
 def limited(receive: Receive) -> Receive:
