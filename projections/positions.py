@@ -97,19 +97,15 @@ class Positions:
 
     async def stopped(self) -> str | None:
         """Which read model has stopped and why, in a sentence; None: none has."""
-        async with self._pool.connection() as conn:
-            rows = await (await conn.execute(POSITIONS)).fetchall()
-        for name, position, failure in rows:
+        for name, (position, failure) in (await self.all()).items():
             if failure:
                 return f"The read model '{name}' stopped at position {position}: {failure}."
         return None
 
     async def _behind(self, wanted: int, models: Collection[str]) -> tuple[str, str | None] | None:
         """The first that is not there yet, and why it stopped if it did."""
-        async with self._pool.connection() as conn:
-            rows = await (await conn.execute(POSITIONS)).fetchall()
-            there = {name: (position, failure) for name, position, failure in rows}
-            late = [m for m in models if there.get(m, (0, None))[0] < wanted]
+        there = await self.all()
+        late = [m for m in models if there.get(m, (0, None))[0] < wanted]
         if late:
             async with self._of_the_log.connection() as conn:
                 row = await (await conn.execute(HEAD)).fetchone()

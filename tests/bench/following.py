@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import psycopg
 
-from deploy.local.postgres import OWNER, SERVICE
 from domain.recorded import Cause
 from domain.runtime import database
 from domain.runtime.opening import open_store
@@ -21,7 +20,7 @@ from domain.runtime.store import Store
 from projections import access, cases
 from projections.follower import LEADING, READ_MODELS
 from projections.positions import Positions
-from tests.bench.measuring import Figure, durable_postgres
+from tests.bench.measuring import Figure, durable_postgres, settings_of
 from tests.bench.seed import prepared
 from tests.deploy.running import within
 from tests.desks import MASTER_KEY, furnish
@@ -39,11 +38,7 @@ REQUEST = Cause("request")
 def measure() -> list[Figure]:
     """Events a second into all read models; from the answer to what a read with At-Least shows."""
     with durable_postgres() as server:
-        urls = {
-            "database_url": server.url(SERVICE, SERVICE),
-            "owner_url": server.url(SERVICE, OWNER),
-        }
-        settings = Settings.model_validate({**urls, "master_key": MASTER_KEY})
+        settings = settings_of(server)
         speed = _caught_up(settings)
         with _following(settings):
             steady, stale, all_reads = asyncio.run(_written_and_read(settings))

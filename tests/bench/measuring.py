@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
 from domain.runtime.database import migrate
+from domain.runtime.settings import Settings
+from tests.desks import MASTER_KEY
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ def durable_postgres() -> Iterator[EmbeddedPostgres]:
     finally:
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def settings_of(server: EmbeddedPostgres) -> Settings:
+    """The settings of one who may also seed this server."""
+    urls = {"database_url": server.url(SERVICE, SERVICE), "owner_url": server.url(SERVICE, OWNER)}
+    return Settings.model_validate({**urls, "master_key": MASTER_KEY})
 
 
 def medians(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:

@@ -11,13 +11,12 @@ from urllib.request import Request, urlopen
 
 import psycopg
 
-from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
+from deploy.local.postgres import SERVICE, EmbeddedPostgres
 from domain.runtime.seed.bulk import sow
-from domain.runtime.settings import Settings
 from tests.bench.http import serving
-from tests.bench.measuring import Figure, durable_postgres, medians
+from tests.bench.measuring import Figure, durable_postgres, medians, settings_of
 from tests.bench.seed import prepared
-from tests.desks import MASTER_KEY, a_desk, settings_for
+from tests.desks import a_desk, settings_for
 from tests.examples import ANNA
 from tests.projections.following import projected
 
@@ -61,11 +60,10 @@ def _ratios(found: dict[str, float]) -> Iterator[Figure]:
 
 def _filled(server: EmbeddedPostgres) -> None:
     """So many cases in the log and in the read models."""
-    urls = {"database_url": server.url(SERVICE, SERVICE), "owner_url": server.url(SERVICE, OWNER)}
-    settings = Settings.model_validate({**urls, "master_key": MASTER_KEY})
+    settings = settings_of(server)
     sow(settings, asyncio.run(prepared(settings, CASES)), lambda _lot: None)
     projected(settings)
-    with psycopg.connect(urls["owner_url"], autocommit=True) as conn:
+    with psycopg.connect(settings.as_owner, autocommit=True) as conn:
         conn.execute("VACUUM ANALYZE")
 
 

@@ -3,13 +3,11 @@
 import asyncio
 import time
 
-from deploy.local.postgres import OWNER, SERVICE
 from domain.runtime.opening import open_store
 from domain.runtime.seed.bulk import prepare, sow
 from domain.runtime.seed.inventing import Setting
 from domain.runtime.settings import Settings
-from tests.bench.measuring import Figure, durable_postgres
-from tests.desks import MASTER_KEY
+from tests.bench.measuring import Figure, durable_postgres, settings_of
 
 CASES = 15_000
 
@@ -17,11 +15,7 @@ CASES = 15_000
 def measure() -> list[Figure]:
     """`casebook seed --cases`: events a second, from the first decision to the last commit."""
     with durable_postgres() as server:
-        urls = {
-            "database_url": server.url(SERVICE, SERVICE),
-            "owner_url": server.url(SERVICE, OWNER),
-        }
-        settings = Settings.model_validate({**urls, "master_key": MASTER_KEY})
+        settings = settings_of(server)
         setting = asyncio.run(prepared(settings, CASES))
         began = time.perf_counter()
         sown = sow(settings, setting, lambda _lot: None)
