@@ -31,7 +31,8 @@ class Keyring:
 
     def __init__(self, master: bytes) -> None:
         self._master = AESGCM(master)
-        self._digests = hmac.digest(master, b"casebook command digests", sha256)
+        key = hmac.digest(master, b"casebook command digests", sha256)
+        self._digests = hmac.new(key, digestmod=sha256)
 
     def new(self, stream: UUID, version: int, slot: str) -> tuple[bytes, bytes]:
         """A fresh key, and the same wrapped for `log.keys`: 61 bytes."""
@@ -54,7 +55,9 @@ class Keyring:
 
     def digest(self, content: bytes) -> str:
         """HMAC-SHA-256 in hex: equal for equal contents, and no proof for who guesses them."""
-        return hmac.digest(self._digests, content, sha256).hex()
+        digest = self._digests.copy()  # twice as fast as to begin with the key
+        digest.update(content)
+        return digest.hexdigest()
 
 
 class FieldCipher:
