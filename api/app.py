@@ -52,8 +52,6 @@ ROUTED = (
     signing_in,
     configuration,
     welcome,
-    problems,
-    reference,
 )
 log = structlog.stdlib.get_logger(__name__)
 
@@ -94,6 +92,8 @@ def create_app(given: Settings | None = None) -> FastAPI:
         docs_url=None,
         generate_unique_id_function=operation_id,
         redoc_url=None,
+        # The metrics are ours. That nobody traces would be found out anew for each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for module in ROUTED:
         app.include_router(module.router)

@@ -54,10 +54,13 @@ def _of_route(method: str, route: str, status: int) -> tuple[Counter, Histogram]
     return REQUESTS.labels(method, route, status or "none"), SECONDS.labels(route)
 
 
+_of_command = lru_cache(COMMANDS.labels)
+
+
 def commanded(command: str, status: int) -> None:
     """Counts a command."""
     outcome = "failed" if status >= SERVER_ERROR else "refused" if status >= REFUSED else "done"
-    COMMANDS.labels(command, outcome).inc()
+    _of_command(command, outcome).inc()
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -14,7 +14,6 @@ from starlette.responses import Response
 
 DEEPEST: Final = 200
 # Outside of texts the only brackets are those of lists and objects.
-_JSON_TYPE: Final = re.compile(r"application/([\w.-]+\+)?json", re.IGNORECASE)
 _TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 

@@ -55,15 +55,17 @@ class Refusal(Exception):
         # As it is, an exception is made again from its `args`, which are no keywords.
         return partial(type(self), **self.details), ()
 
-    @cached_property
+    @property
     def said(self) -> str:
         """The message with its details."""
-        return str(self)
+        return self._in_full if self.details else self.message
+
+    @cached_property
+    def _in_full(self) -> str:
+        return self.message.format(**{name: _said(of) for name, of in self.details.items()})
 
     def __str__(self) -> str:
-        if not self.details:
-            return self.message
-        return self.message.format(**{name: _said(of) for name, of in self.details.items()})
+        return self.said
 
 
 def _said(value: object) -> str:
