@@ -8,7 +8,6 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel
 
-from api.deps import Asking
 from domain.case import Case
 from domain.commands import CaseCommand, Create, Erase, Forget
 from domain.events import (
@@ -23,7 +22,7 @@ from domain.events import (
 )
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF
-from domain.runtime.store import Outcome
+from domain.runtime.store import Outcome, Store
 from domain.sight import is_hidden
 from domain.values import Actor, Badge, Erased, Ground, LinkKind, Status
 
@@ -184,15 +183,15 @@ class Document(BaseModel):
     document: dict[str, Any]
 
 
-async def answer(outcome: Outcome, by: Asking) -> bytes:
+async def answer(outcome: Outcome, by: Actor, store: Store) -> bytes:
     """What the caller of a command is told: an `Answer`, as JSON without a model in between."""
     case = outcome.case
-    allowed = await by.given.store.allowed(outcome, by.by)
+    allowed = await store.allowed(outcome, by)
     return orjson.dumps(
         {
             "id": case.id,
             "number": case.number,
-            "version": case.version_for(by.by),
+            "version": case.version_for(by),
             "position": outcome.position,
             "status": case.status,
             "badges": case.badges,

@@ -102,7 +102,7 @@ async def _result(
         outcome = await by.given.store.handle(
             case, command, by=by.by, cause=by.cause, key=f"{key} {case}"
         )
-        told = orjson.Fragment(await answer(outcome, by))
+        told = orjson.Fragment(await answer(outcome, by.by, by.given.store))
     except Exception as error:  # noqa: BLE001  each is a problem, of this case alone
         problem = await problem_of(request, error)
         told = orjson.Fragment(bytes(problem.body))

@@ -101,7 +101,7 @@ async def carried_out(case: UUID | None, command: Command, by: Asking) -> Respon
         headers["Location"] = f"{CASES}/{found.id}"
     if outcome.replayed:
         headers["Idempotent-Replayed"] = "true"
-    body = await answer(outcome, by)
+    body = await answer(outcome, by.by, by.given.store)
     return Response(body, 201 if case is None else 200, headers, "application/json")
 
 

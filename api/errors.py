@@ -21,11 +21,12 @@ from api.cursors import CursorNotOurs
 from api.deps import HeaderRefused
 from api.feed import EpochDiffers
 from api.limits import BodyTooLarge
+from api.links import LinkUnknown
 from api.lists import FilterForTheDesk
 from api.passage import passage_of
 from api.people import AddressTaken, SuccessorRequired
 from api.rates import TooManyRequests
-from api.signing_in import LinkUnknown, NotSignedIn, PasswordRefused, SignInPaused
+from api.signing_in import NotSignedIn, PasswordRefused, SignInPaused
 from api.strict import MalformedJson, NotJson
 from api.tokens import ScopesRequired, TokenUnknown, TwoTokensLive
 from domain import errors as no

@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from api.auth import Scope, make_token
-from api.signing_in import make_link
+from api.links import make_link
 from api.terminal import first_wrong, refuse, say
 from domain import commands as c
 from domain.configuration import Account, Person, document_stream

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import secrets
 from datetime import UTC, datetime, timedelta
 from os import urandom
 from typing import Annotated, Final
@@ -11,12 +10,11 @@ from uuid import UUID
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from fastapi import APIRouter, Request, Response
-from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
 from pydantic import BaseModel, Field, SecretStr
 
-from api.auth import digest_of, make_token
+from api.auth import make_token
 from api.deps import SECURITY, By, Given, Services, address_of
+from api.links import LinkUnknown, make_link, used
 from api.strict import StrictRoute
 from domain.configuration import Person
 from domain.errors import DocumentUnknown, RoleMayNot
@@ -27,7 +25,6 @@ from projections import directory
 router = APIRouter(prefix="/api/v1", tags=["signing in"], route_class=StrictRoute)
 
 SESSION: Final = timedelta(hours=12)
-LINK: Final = timedelta(hours=24)
 # The second of OWASP's equivalent parameter sets for Argon2id (Password Storage Cheat Sheet).
 MEMORY_KIB, ITERATIONS, LANES, SALT_BYTES, HASH_BYTES = 19_456, 2, 1, 16, 32
 # A password is all that is asked for, so it is long (NIST SP 800-63B-4, 3.1.1.2) and of any words.
@@ -40,17 +37,6 @@ NOBODYS: Final = (
 FREE_FAILURES: Final = 5
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=15)
 
-INVITE: Final = """
-INSERT INTO desk.invitations (digest, person, made_by, expires_at)
-VALUES (%(digest)s, %(person)s, %(made_by)s, %(expires_at)s)
-"""
-WITHDRAW: Final = """
-UPDATE desk.invitations SET expires_at = now() WHERE person = %(person)s AND expires_at > now()
-"""
-USE: Final = """
-UPDATE desk.invitations SET used_at = now()
- WHERE digest = %(digest)s AND used_at IS NULL AND expires_at > now() RETURNING person
-"""
 SET: Final = """
 INSERT INTO desk.passwords (person, hash) VALUES (%(person)s, %(hash)s)
     ON CONFLICT (person) DO UPDATE SET hash = excluded.hash, set_at = now()
@@ -82,10 +68,6 @@ class SignInPaused(Exception):
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__()
         self.retry_after = retry_after
-
-
-class LinkUnknown(Exception):
-    """This link is not good: it was used, or it is older than a day."""
 
 
 class PasswordRefused(Exception):
@@ -143,23 +125,6 @@ async def invite(person: UUID, request: Request, by: By) -> Invitation:
     return Invitation(link=link, secret=secret, expires_at=expires)
 
 
-async def make_link(
-    conn: AsyncConnection[TupleRow], person: UUID, *, made_by: str
-) -> tuple[str, datetime]:
-    """The secret of a new link, and until when it is good; those before it are not any more."""
-    secret, expires = secrets.token_urlsafe(32), datetime.now(UTC) + LINK
-    values = {
-        "digest": digest_of(secret),
-        "person": person,
-        "made_by": made_by,
-        "expires_at": expires,
-    }
-    async with conn.transaction():
-        await conn.execute(WITHDRAW, {"person": person})
-        await conn.execute(INVITE, values)
-    return secret, expires
-
-
 @router.post("/passwords", status_code=204)
 async def set_password(asked: NewPassword, request: Request, given: Given) -> Response:
     """Set a password with the secret of a link; all sessions of the person end."""
@@ -179,17 +144,15 @@ async def redeem(secret: str, password: str, given: Services) -> None:
         raise PasswordRefused(must)
     hashed = await asyncio.to_thread(_hash, password)
     async with given.store.pool.connection() as conn, conn.transaction():
-        row = await (await conn.execute(USE, {"digest": digest_of(secret)})).fetchone()
-        if row is None:
-            raise LinkUnknown
-        found = await given.documents.one(row[0], Person)
+        person = await used(conn, secret)
+        found = await given.documents.one(person, Person)
         if found is None or not found[0].active:
             raise LinkUnknown
         name = (found[0].email or found[0].name).partition("@")[0].lower()
         if name in password.lower():
             raise PasswordRefused("not contain one's own address")
-        await conn.execute(SET, {"person": row[0], "hash": hashed})
-        await conn.execute(END_SESSIONS, {"person": row[0]})
+        await conn.execute(SET, {"person": person, "hash": hashed})
+        await conn.execute(END_SESSIONS, {"person": person})
     given.tokens.forget()
 
 

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse
 
 from api.deps import Given
-from api.signing_in import FEWEST_CHARACTERS, LinkUnknown, PasswordRefused, redeem
+from api.links import LinkUnknown
+from api.signing_in import FEWEST_CHARACTERS, PasswordRefused, redeem
 
 router = APIRouter(include_in_schema=False)
 
