@@ -13,6 +13,8 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
+    """`because` says what is missing; where the process is ready, what it does without."""
+
     status: Literal["alive", "ready", "not ready"]
     because: str | None = None
 
@@ -25,14 +27,15 @@ async def livez() -> Health:
 
 @router.get("/readyz", response_model_exclude_none=True, responses={503: {"model": Health}})
 async def readyz(given: Given, response: Response) -> Health:
-    """A process that is not ready gets no requests for now; `because` says what is missing."""
+    """A process that is not ready gets no requests for now.
+
+    A read model that stopped does not make it so: all the rest goes on, here as elsewhere.
+    """
     because = await unready(given.store.pool)
     if because is None and not given.store.queue.healthy:
         because = "The log cannot be written."
     if because is None:
-        because = await given.positions.stopped()
-    if because is None:
-        return Health(status="ready")
+        return Health(status="ready", because=await given.positions.stopped())
     response.status_code = 503
     return Health(status="not ready", because=because)
 

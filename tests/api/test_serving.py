@@ -80,15 +80,18 @@ def test_the_release_before_serves_on_while_a_newer_one_is_rolled_out(
     assert http.raised()["version"] == 1
 
 
-def test_a_read_model_that_stopped_is_named(http: Http) -> None:
+def test_a_read_model_that_stopped_is_named_and_takes_no_process_away(http: Http) -> None:
+    case = http.raised()
     http.shown()
     with psycopg.connect(http.desk.settings.database_url) as conn:
         conn.execute(
             "UPDATE read.models SET failed_at = now(), failure = 'KeyError: x' WHERE name = 'cases'"
         )
     status, told = ready(http)
-    assert (status, told["status"]) == (503, "not ready")
+    assert (status, told["status"]) == (200, "ready")
     assert "'cases' stopped at position" in told["because"]
+    assert http.get(x.CLARA, f"/cases/{case['id']}").status_code == 200
+    assert http.done(x.CLARA, case["id"], "post", text="Hello.")["version"] == 2
 
 
 def test_a_log_that_cannot_be_written_is_told_and_written_later(

@@ -9,7 +9,7 @@ from domain.runtime.seed.inventing import Setting
 from domain.runtime.settings import Settings
 from tests.bench.measuring import Figure, durable_postgres, settings_of
 
-CASES = 15_000
+CASES = 30_000
 
 
 def measure() -> list[Figure]:
