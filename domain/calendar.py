@@ -1,7 +1,7 @@
 """Working time: which days count, and the instant at which a window of working days ends."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -53,18 +53,11 @@ class Calendar(Value):
         Raises:
             NoWorkingTime: the calendar has no working day within a year.
         """
-        left, idle = count, 0
-        while left:
-            day += _DAY
-            if self.is_working(day):
-                left, idle = left - 1, 0
-            elif (idle := idle + 1) >= _YEAR:
-                raise NoWorkingTime(calendar=self.name, day=day - idle * _DAY)
-        return day
+        return _working_day(day, count, self.weekdays, self.free_days, self.name)
 
     def is_working(self, day: date) -> bool:
         """Whether somebody works on that day."""
-        return day.isoweekday() in self.weekdays and day not in self.free_days
+        return _is_working(day, self.weekdays, self.free_days)
 
     @cached_property
     def free_days(self) -> frozenset[date]:
@@ -72,6 +65,26 @@ class Calendar(Value):
         return frozenset(holiday.day for holiday in self.holidays)
 
 
+# The same few days are asked for over and over, and each is a fortnight's walk.
+@lru_cache(maxsize=4096)
+def _working_day(
+    day: date, count: int, weekdays: frozenset[int], free: frozenset[date], name: str
+) -> date:
+    left, idle = count, 0
+    while left:
+        day += _DAY
+        if _is_working(day, weekdays, free):
+            left, idle = left - 1, 0
+        elif (idle := idle + 1) >= _YEAR:
+            raise NoWorkingTime(calendar=name, day=day - idle * _DAY)
+    return day
+
+
+def _is_working(day: date, weekdays: frozenset[int], free: frozenset[date]) -> bool:
+    return day.isoweekday() in weekdays and day not in free
+
+
+@lru_cache(maxsize=4096)
 def end_of_day(day: date, zone: str) -> datetime:
     """The first instant (UTC) whose local date in `zone` is later than `day`."""
     # Where the clocks change at midnight, `fold=0` gives the first of two midnights, and for a

@@ -1,12 +1,15 @@
 """A body is JSON that means one thing, or it is refused: by every operation that takes one."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message
 
+from api.limits import MOST_BYTES, BodyTooLarge, limited
 from api.strict import DEEPEST, MalformedJson, check
 from tests import examples as x
 from tests.api.http import Http
@@ -53,13 +56,21 @@ def test_everything_else_passes(value: object, ascii_: bool, indent: int | None)
     check(json.dumps(value, ensure_ascii=ascii_, indent=indent).encode())
 
 
-@given(st.integers(1, 400), st.sampled_from(["list", "object"]), st.text('[]{}\\"', max_size=300))
-def test_depth_is_counted_outside_of_texts(depth: int, kind: str, words: str) -> None:
+@given(
+    st.integers(1, 400),
+    st.sampled_from(["list", "object"]),
+    st.text('[]{}\\"', max_size=300),
+    st.integers(1, 4),
+)
+def test_depth_is_counted_outside_of_texts_and_not_by_how_many_stand_side_by_side(
+    depth: int, kind: str, words: str, times: int
+) -> None:
     inner = json.dumps(words)
-    body = "[" * depth + inner + "]" * depth
+    one = "[" * depth + inner + "]" * depth
     if kind == "object":
-        body = '{"a":' * depth + inner + "}" * depth
-    if depth <= DEEPEST:
+        one = '{"a":' * depth + inner + "}" * depth
+    body = "[" + ",".join([one] * times) + "]"
+    if depth + 1 <= DEEPEST:
         check(body.encode())
     else:
         with pytest.raises(MalformedJson, match="nested"):
@@ -109,6 +120,24 @@ def test_forty_megabytes_are_not_even_read(asked: Http) -> None:
         assert (refused.status_code, refused.json()["type"]) == (413, "/problems/body-too-large"), (
             at
         )
+
+
+def test_what_comes_in_parts_is_counted_together_and_no_further_part_is_waited_for() -> None:
+    part, sent = b" " * 65_536, 0
+
+    async def receive() -> Message:
+        nonlocal sent
+        sent += len(part)
+        return {"type": "http.request", "body": part, "more_body": True}
+
+    async def read() -> None:
+        counted = limited(receive)
+        while True:
+            await counted()
+
+    with pytest.raises(BodyTooLarge):
+        asyncio.run(read())
+    assert sent == MOST_BYTES + len(part)
 
 
 @pytest.mark.parametrize(
