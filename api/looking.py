@@ -21,8 +21,8 @@ COLOURS: Final = {
     "Escalated": "bold red",
     "Closed": "dim",
     "Unassigned": "yellow",
-    "critical": "bold red",
-    "urgent": "yellow",
+    "Critical": "bold red",
+    "Urgent": "yellow",
 }
 STATUSES: Final = f"open, all, {', '.join(Status)}."
 COLUMNS: Final = ("number", "status", "severity", "subject", "account", "contact", "modified")
@@ -119,7 +119,7 @@ def show_case(
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     badges = "".join(f" · {badge}" for badge in head["badges"])
     console.print(f"[bold]Case {head['number']}[/bold]  {escape(head['subject'])}")
-    console.print(f"{_coloured(head['status'])}{badges} · {_coloured(head['severity']['key'])}")
+    console.print(f"{_coloured(head['status'])}{badges} · {_coloured(head['severity']['name'])}")
     for name, value in _fields(head):
         console.print(f"  [dim]{name:<12}[/dim] {escape(value)}")
     console.print(f"\n{escape(head['description'])}\n")
@@ -173,7 +173,7 @@ def _line(row: Mapping[str, Any]) -> list[str]:
     return [
         row["number"],
         row["status"],
-        row["severity"]["key"],
+        row["severity"]["name"],
         row["subject"],
         row["account_name"] or "",
         row["contact"]["name"] or "",

@@ -11,7 +11,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from api.edge import Edge
-from api.rates import Buckets, TooManyRequests
+from api.rates import MOST_REMEMBERED, Buckets, TooManyRequests
 from domain.runtime.store import Store
 from tests import examples as x
 from tests.api.http import CREATE, Http, serving
@@ -113,6 +113,13 @@ def test_a_bucket_is_filled_again_little_by_little() -> None:
             bucket.take("a")
     bucket.refuse_if_empty("b")
     assert within(5, lambda: takes(bucket, "a"))
+
+
+def test_who_asks_from_ever_new_addresses_fills_no_memory() -> None:
+    bucket = Buckets("test", 60)
+    for address in range(MOST_REMEMBERED + 10):
+        bucket.take(address)
+    assert len(vars(bucket)["_left"]) <= MOST_REMEMBERED
 
 
 def takes(bucket: Buckets, key: str) -> bool:

@@ -5,6 +5,7 @@ import re
 import urllib.request
 from pathlib import Path
 
+import psycopg
 from starlette.testclient import TestClient
 
 from api.app import create_app
@@ -29,6 +30,7 @@ def test_requests_are_counted_by_route_and_status_and_never_by_what_was_in_them(
     asked.do(x.CLARA, case, "watch")
     asked.do(x.CLARA, case, "take")
     asked.get(x.CLARA, "/nowhere")
+    asked.ask(x.CLARA, "BREW", "/cases")
     after = asked.client.get("/metrics").text
     assert case not in after
     route = '{method="GET",route="/api/v1/cases/{case}",status="404"}'
@@ -38,12 +40,15 @@ def test_requests_are_counted_by_route_and_status_and_never_by_what_was_in_them(
         ('{method="POST",route="/api/v1/cases/{case}/watch",status="200"}', 1),
         ('{method="POST",route="/api/v1/cases/{case}/take",status="403"}', 1),
         ('{method="GET",route="none",status="404"}', 1),
+        ('{method="other",route="/api/v1/cases",status="405"}', 1),
     ):
         was = figures(before, counted).get(labels, 0)
         assert figures(after, counted)[labels] == was + more
     commands = figures(after, "casebook_commands_total")
     assert commands['{command="watch",outcome="done"}'] >= 1
     assert commands['{command="take",outcome="refused"}'] >= 1
+    took = figures(after, "casebook_http_request_seconds_sum")
+    assert 0 < took['{route="/api/v1/cases/{case}"}'] < 60
     assert 'casebook_http_request_seconds_bucket{le="0.25",route="/api/v1/cases/{case}"}' in after
 
 
@@ -58,6 +63,13 @@ def test_how_far_each_read_model_is_can_be_watched(http: Http) -> None:
     assert set(figures(text, "casebook_read_model_lag_events").values()) == {0}
     (head,) = figures(text, "casebook_log_head").values()
     assert set(figures(text, "casebook_read_model_position").values()) == {head}
+    with psycopg.connect(http.desk.settings.database_url) as conn:
+        conn.execute(
+            "UPDATE read.models SET failed_at = now(), failure = 'KeyError: x' WHERE name = 'cases'"
+        )
+    text = http.client.get("/metrics").text
+    stopped = {labels for labels, of in figures(text, "casebook_read_model_stopped").items() if of}
+    assert stopped == {'{model="cases"}'}
 
 
 def test_whichever_of_two_workers_answers_the_figures_are_of_both() -> None:
@@ -65,14 +77,18 @@ def test_whichever_of_two_workers_answers_the_figures_are_of_both() -> None:
         running = Running(folder, CASEBOOK_WORKERS="2")
         try:
             assert within(60, running.is_ready), running.said
-            asked = 40
-            for _ in range(asked):  # each over a connection of its own: both workers get some
-                get(running, "/version")
+            workers, each = running.workers(), 10
+            assert len(workers) == 2
+            for idle in workers:  # so that the other one answers
+                idle.suspend()
+                for _ in range(each):
+                    get(running, "/version")
+                idle.resume()
             text = get(running, "/metrics")
         finally:
             running.end()
     told = figures(text, "casebook_http_requests_total")
-    assert told['{method="GET",route="/version",status="200"}'] == asked
+    assert told['{method="GET",route="/version",status="200"}'] == 2 * each
 
 
 def get(running: Running, path: str) -> str:

@@ -80,6 +80,10 @@ class Running:
         """The API's processes, workers included, oldest first: all that hold its port."""
         return self._all(lambda process: "api" in process.cmdline()[1:4] or _is_worker(process))
 
+    def workers(self) -> list[psutil.Process]:
+        """The API's processes that answer, where there are several."""
+        return self._all(_is_worker)
+
     def postmaster(self) -> psutil.Process:
         (found,) = self._all(lambda process: str(self.folder / "var/pg/data") in process.cmdline())
         return found

@@ -145,7 +145,7 @@ def test_a_case_is_raised_worked_on_and_shown(laptop: Laptop) -> None:
     projected(laptop.desk.settings)
     listed = laptop.casebook("cases", "--status", "Escalated")
     (line,) = [one for one in listed.out.splitlines() if one.startswith(number)]
-    assert line.split("\t")[:4] == [number, "Escalated", "standard", "It is slow"]
+    assert line.split("\t")[:4] == [number, "Escalated", "Standard", "It is slow"]
     assert laptop.casebook("cases", "--json").json["cases"][0]["number"] == number
     shown = laptop.casebook("case", number).out
     assert "escalated it (delay): We lose orders." in shown
