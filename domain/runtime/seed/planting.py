@@ -184,14 +184,15 @@ async def _tell(store: Store, cases: Mapping[str, _Case]) -> int:
     """Every case in its story, all of them side by side in the order of time."""
     turns = [_Turn(case.begins(), case.number, case) for case in cases.values()]
     heapq.heapify(turns)
-    commands = 0
+    commands, free = 0, turns[0].at
     while turns:
         turn = heapq.heappop(turns)
-        case = turn.case
-        outcome = await _next(store, case, turn.at, cases)
+        case, at = turn.case, max(turn.at, free)
+        free = at + timedelta(seconds=1)  # no two people do something in the same second
+        outcome = await _next(store, case, at, cases)
         commands += not outcome.replayed
-        if (at := case.told(outcome, turn.at)) is not None:
-            heapq.heappush(turns, _Turn(at, case.number, case))
+        if (then := case.told(outcome, at)) is not None:
+            heapq.heappush(turns, _Turn(then, case.number, case))
     return commands
 
 
