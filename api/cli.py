@@ -122,10 +122,11 @@ app.command("import", rich_help_panel=DESK)(importing.import_file)
 app.add_typer(erasing.app, name="erase", rich_help_panel=DESK)
 app.command("seed", rich_help_panel=DESK)(seeding.seed)
 app.command("rebuild", rich_help_panel=DESK)(rebuilding.rebuild)
+app.command("verify", rich_help_panel=DESK)(rebuilding.verify)
 app.command("restored", rich_help_panel=DESK)(restoring.restored)
 ON_THE_DATABASE = frozenset(
     {"migrate", "accounts", "people", "token", "replay", "tail", "import"}
-    | {"erase", "seed", "rebuild", "restored"}
+    | {"erase", "seed", "rebuild", "verify", "restored"}
 )
 
 

@@ -1,64 +1,150 @@
-"""`casebook rebuild`: read models made again from the log, at the command line."""
+"""`casebook rebuild` and `casebook verify`: read models made anew from the log, or compared."""
 
-import time
-from collections.abc import Sequence
-from typing import Annotated
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
-from psycopg import Connection
-from psycopg.rows import TupleRow
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from api.operating import AsJson
 from api.terminal import fail, refuse, say
 from domain.runtime.database import connect
-from domain.runtime.history import HEAD
-from domain.runtime.settings import databases
-from projections.positions import POSITIONS
-from projections.rebuild import EMPTY, reset
+from domain.runtime.settings import settings
+from projections.generation import TABLES, BuildFailed, Key, OneBuilds, TablesInUse, drop_old
+from projections.rebuild import rebuild as make_anew
+from projections.rebuild import verify as compare
 
-PAUSE_SECONDS = 0.2
-PATIENCE_SECONDS = 30.0  # without a step forward
+STEPS = {
+    "wait": "waiting for the follower",
+    "fill": "reading the log",
+    "index": "making the indexes",
+    "compare": "comparing",
+    "switch": "switching",
+}
+DIFFERS = 1  # the exit status
+SHOWN = 60  # characters of a value
+Model = Annotated[str, typer.Argument(help=f"One of {', '.join(TABLES)}, or all.")]
 
 
 def rebuild(
-    model: Annotated[str, typer.Argument(help=f"One of {', '.join(EMPTY)}, or all.")],
+    model: Annotated[
+        str | None, typer.Argument(help=f"One of {', '.join(TABLES)}, or all.")
+    ] = None,
     *,
-    wait: Annotated[bool, typer.Option(help="Wait until it is at the head again.")] = True,
+    drop: Annotated[
+        bool, typer.Option("--drop-old", help="Drop what was read before the last rebuild.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Empty a read model; the follower makes it again from the log.
+    """Make a read model anew from the log while the old one is read, compare both, switch.
 
-    Until it has, what it shows is incomplete.
+    What was read before is kept until --drop-old.
     """
-    if model != "all" and model not in EMPTY:
-        refuse(f"There is no read model {model}: {', '.join(EMPTY)}, or all.")
-    names = list(EMPTY) if model == "all" else [model]
-    with connect(databases().as_owner, "casebook rebuild", autocommit=True) as conn:
-        reset(conn, names)
-        head: int = (conn.execute(HEAD).fetchone() or (0,))[0]
-        if wait:
-            _wait(conn, names, head)
-    done = f"made again up to position {head}" if wait else "emptied; the follower makes it again"
-    words = f"{', '.join(names)}: {done}."
-    say({"models": names, "head": head, "waited": wait}, words, as_json=as_json)
+    if model is None and not drop:
+        refuse(f"Name a read model: {', '.join(TABLES)}, or all.")
+    told: dict[str, Any] = {}
+    words = []
+    if model is not None:
+        with _shown() as shown:
+            done = make_anew(_key(), _models(model), shown.told)
+        told |= asdict(done)
+        words.append(
+            f"{', '.join(done.models)}: made anew up to position {done.position:,} in "
+            f"{done.seconds:.1f} s. {_differed(done.differed)}"
+        )
+    if drop:
+        with connect(settings().database_url, "casebook rebuild", autocommit=True) as conn:
+            told["dropped"] = drop_old(conn)
+        words.append(f"Dropped of before: {', '.join(told['dropped']) or 'nothing'}.")
+    say(told, "\n".join(words), as_json=as_json)
 
 
-def _wait(conn: Connection[TupleRow], names: Sequence[str], head: int) -> None:
-    """Shows how far it is, until it is there."""
-    reached, moved = 0, time.monotonic()
-    with Progress(console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(", ".join(names), total=head)
-        while reached < head:
-            time.sleep(PAUSE_SECONDS)
-            there = {name: (at, why) for name, at, why in conn.execute(POSITIONS) if name in names}
-            before, reached = reached, min(there.get(name, (0, None))[0] for name in names)
-            shown.update(task, completed=reached)
-            for name, (at, why) in there.items():
-                if why:
-                    fail(f"{name} stopped at {at}: {why}. casebook doctor says what to do.")
-            if reached > before:
-                moved = time.monotonic()
-            elif time.monotonic() - moved > PATIENCE_SECONDS:
-                fail(f"It stands at {reached} of {head}, and nobody follows the log: casebook up.")
+def verify(model: Model = "all", *, as_json: AsJson = False) -> None:
+    """Replay the log beside the read models and list every row that says something else.
+
+    Exit status 1 when there is one.
+    """
+    found = []
+    with _shown() as shown:
+        for difference in compare(_key(), _models(model), shown.told):
+            found.append(asdict(difference))
+            if not as_json:
+                shown.console.print(_line(found[-1]), markup=False, highlight=False)
+    many = Counter(one["model"] for one in found)
+    named = ", ".join(_models(model))
+    words = _differed(many) if found else f"{named}: every row is as the log tells it."
+    say({"models": _models(model), "differences": found}, words, as_json=as_json)
+    if found:
+        raise typer.Exit(DIFFERS)
+
+
+def _models(model: str) -> list[str]:
+    if model != "all" and model not in TABLES:
+        refuse(f"There is no read model {model}: {', '.join(TABLES)}, or all.")
+    return list(TABLES) if model == "all" else [model]
+
+
+def _key() -> Key:
+    return Key(settings().database_url, settings().master_key_bytes)
+
+
+def _differed(many: Any) -> str:  # noqa: ANN401  a mapping of counts, also an empty one
+    if not many:
+        return "It was as the log tells it."
+    return "Otherwise than in the log: " + ", ".join(f"{n:,} in {m}" for m, n in many.items()) + "."
+
+
+def _line(found: dict[str, Any]) -> str:
+    live, replayed = (_brief(found[side]) for side in ("live", "replayed"))
+    where = " ".join(filter(None, (found["model"], found["key"], found["column"])))
+    return f"{where}: live {live}, replayed {replayed}"
+
+
+def _brief(value: Any) -> str:  # noqa: ANN401  any JSON
+    if value is None:
+        return "nothing"
+    words = str(value)
+    return words if len(words) <= SHOWN else f"{words[:SHOWN]}…"
+
+
+class _Shown:
+    """What is being done, on standard error."""
+
+    def __init__(self, progress: Progress, console: Console) -> None:
+        self._progress, self.console = progress, console
+        self._task: TaskID | None = None
+
+    def told(self, step: str, done: int, of: int) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task("", total=None)
+        self._progress.update(self._task, description=STEPS[step], completed=done, total=of or None)
+
+
+@contextmanager
+def _shown() -> Iterator[_Shown]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    shown = console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+        try:
+            yield _Shown(progress, Console(soft_wrap=True))
+        except (OneBuilds, BuildFailed, TablesInUse) as error:
+            fail(str(error))

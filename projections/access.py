@@ -12,10 +12,10 @@ from projections.page import Page
 
 NAME: Final = "access"
 
-FORGET: Final = "DELETE FROM read.access WHERE case_id = ANY(%(cases)s)"
+FORGET: Final = "DELETE FROM access WHERE case_id = ANY(%(cases)s)"
 ADD: Final = """
-INSERT INTO read.access (account, person, case_id)
-SELECT account, person, case_id FROM jsonb_populate_recordset(NULL::read.access, %(rows)s)
+INSERT INTO access (account, person, case_id)
+SELECT account, person, case_id FROM jsonb_populate_recordset(NULL::access, %(rows)s)
 """
 
 ALL_CASES: Final = "true"
@@ -36,7 +36,8 @@ def apply(conn: Connection[TupleRow], page: Page) -> None:
         for case in page.cases.values()
         for person in sorted({case.details.contact, case.submitter})
     ]
-    conn.execute(FORGET, {"cases": list(page.cases)})
+    if not page.is_whole:
+        conn.execute(FORGET, {"cases": list(page.cases)})
     conn.execute(ADD, {"rows": Jsonb(rows)})
 
 

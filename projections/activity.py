@@ -38,13 +38,13 @@ class Trace:
 
 
 WRITE: Final = """
-INSERT INTO read.activity (position, case_id, account, name, kind, entry, thread, internal)
+INSERT INTO activity (position, case_id, account, name, kind, entry, thread, internal)
 SELECT position, case_id, account, name, kind, entry, thread, internal
-  FROM jsonb_populate_recordset(NULL::read.activity, %(rows)s::jsonb)
+  FROM jsonb_populate_recordset(NULL::activity, %(rows)s::jsonb)
 """
 # With an entry goes all that hangs on it: comments, changes, files.
 HIDE: Final = """
-UPDATE read.activity SET internal = true
+UPDATE activity SET internal = true
  WHERE case_id = %(case)s AND entry = ANY(%(entries)s) AND NOT internal
 """
 

@@ -95,8 +95,8 @@ _COLUMNS: Final = tuple(column.name for column in fields(CaseRow))
 _NAMES: Final = SQL(", ").join(map(Identifier, _COLUMNS))
 
 WRITE: Final = SQL("""
-INSERT INTO read.cases ({names})
-SELECT {names} FROM jsonb_populate_recordset(NULL::read.cases, %(rows)s::jsonb)
+INSERT INTO cases ({names})
+SELECT {names} FROM jsonb_populate_recordset(NULL::cases, %(rows)s::jsonb)
     ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({new})
 """).format(
     names=_NAMES,
@@ -110,7 +110,7 @@ SELECT {names} FROM jsonb_populate_recordset(NULL::read.cases, %(rows)s::jsonb)
 )
 RENAME: Final = tuple(
     SQL("""
-UPDATE read.cases c SET {name} = r.value FROM jsonb_each_text(%(names)s::jsonb) r
+UPDATE cases c SET {name} = r.value FROM jsonb_each_text(%(names)s::jsonb) r
  WHERE c.{id} = r.key::uuid AND c.{name} IS DISTINCT FROM r.value
 """).format(id=Identifier(id_), name=Identifier(f"{id_}_name"))
     for id_ in ("account", "contact", "assignee")
@@ -127,7 +127,7 @@ READ: Final = SQL("SELECT {} FROM read.cases c WHERE ").format(columns(CaseRow))
 
 def apply(conn: Connection[TupleRow], page: Page) -> None:
     """Writes the cases of the page as they are after it, and new names into all others."""
-    if page.renamed:
+    if page.renamed and not page.is_whole:
         names = orjson.dumps({str(id_): name for id_, name in page.renamed.items()}).decode()
         for statement in RENAME:
             conn.execute(statement, {"names": names})

@@ -45,11 +45,11 @@ class Listing:
 _COLUMNS: Final = tuple(column.name for column in fields(Listing))
 _NAMES: Final = SQL(", ").join(map(Identifier, _COLUMNS))
 WRITE: Final = SQL("""
-INSERT INTO read.directory ({names})
-SELECT {names} FROM jsonb_populate_recordset(NULL::read.directory, %(rows)s::jsonb)
+INSERT INTO directory ({names})
+SELECT {names} FROM jsonb_populate_recordset(NULL::directory, %(rows)s::jsonb)
     ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({new})
 """).format(names=_NAMES, new=SQL(", ").join(Identifier("excluded", name) for name in _COLUMNS))
-FORGET: Final = "DELETE FROM read.directory WHERE id = ANY(%(gone)s)"
+FORGET: Final = "DELETE FROM directory WHERE id = ANY(%(gone)s)"
 
 READ: Final = SQL("SELECT {} FROM read.directory d WHERE d.kind = %(kind)s").format(_NAMES)
 CONDITIONS: Final[Mapping[str, LiteralString]] = {

@@ -46,16 +46,18 @@ LOCK: Final = "SELECT pg_try_advisory_lock(%(key)s)"
 RELAXED: Final = "SET synchronous_commit = off"
 LISTEN: Final = "LISTEN events"
 NOTIFY: Final = "SELECT pg_notify('projected', %(position)s::text)"
-REGISTER: Final = "INSERT INTO read.models (name) VALUES (%(name)s) ON CONFLICT DO NOTHING"
+# A read model is written where this leads: `read`, or the generation that is being built.
+INTO: Final = "SELECT set_config('search_path', %(schema)s, false)"
+REGISTER: Final = "INSERT INTO models (name) VALUES (%(name)s) ON CONFLICT DO NOTHING"
 # Whatever stopped is tried again at each start: the cause may be mended by then.
-RETRY: Final = "UPDATE read.models SET failed_at = NULL, failure = NULL WHERE failed_at IS NOT NULL"
+RETRY: Final = "UPDATE models SET failed_at = NULL, failure = NULL WHERE failed_at IS NOT NULL"
 # Held to the end of the page: whoever resets a read model comes before it or after it.
 POSITIONS: Final = """
-SELECT name, position FROM read.models WHERE failed_at IS NULL ORDER BY name FOR UPDATE
+SELECT name, position FROM models WHERE failed_at IS NULL ORDER BY name FOR UPDATE
 """
-MOVE: Final = "UPDATE read.models SET position = %(position)s WHERE name = %(name)s"
+MOVE: Final = "UPDATE models SET position = %(position)s WHERE name = %(name)s"
 FAIL: Final = """
-UPDATE read.models SET failed_at = now(), failure = %(failure)s WHERE name = %(name)s
+UPDATE models SET failed_at = now(), failure = %(failure)s WHERE name = %(name)s
 """
 
 LEADING, STANDING_BY = "follower_leads", "follower_stands_by"
@@ -107,8 +109,9 @@ def _wait_for_the_lead(conn: Connection[TupleRow]) -> None:
         sleep(STANDBY_SECONDS)
 
 
-def register(conn: Connection[TupleRow], models: Mapping[str, Apply]) -> None:
-    """New read models begin at the log's beginning."""
+def register(conn: Connection[TupleRow], models: Mapping[str, Apply], schema: str = "read") -> None:
+    """This connection writes the read models of a schema; new ones begin at the log's beginning."""
+    conn.execute(INTO, {"schema": schema})
     for name in models:
         conn.execute(REGISTER, {"name": name})
 
@@ -119,15 +122,20 @@ def catch_up(
     folded: Folded,
     models: Mapping[str, Apply],
     most: int = MOST_EVENTS,
+    up_to: int | None = None,
 ) -> bool:
-    """Gives one page to those read models that are furthest behind; False: all are at the head."""
+    """Gives one page to those read models that are furthest behind; False: none is behind.
+
+    `up_to` is the position at which they are to stop; None: the head.
+    """
     with conn.transaction():
         positions: dict[str, int] = dict(conn.execute(POSITIONS))
         standing = {name: positions[name] for name in models if name in positions}
         if not standing:
             return False
         start = min(standing.values())
-        rows = read_page(conn, start, most)
+        # Positions have no holes, so that so many events end there.
+        rows = read_page(conn, start, most if up_to is None else min(most, max(up_to - start, 0)))
         if not rows:
             return False
         reading = [name for name, position in standing.items() if position == start]
@@ -172,13 +180,13 @@ def _tried(conn: Connection[TupleRow], name: str, apply: Apply, page: Page) -> E
             apply(conn, page)
             conn.execute(MOVE, {"name": name, "position": page.last})
     except Exception as error:
-        if _passes(error):
+        if passes(error):
             raise
         return error
     return None
 
 
-def _passes(error: Exception) -> bool:
+def passes(error: Exception) -> bool:
     """Whether nobody is to blame: the next try, on a new connection, may find it gone."""
     away = isinstance(error, psycopg.OperationalError)
     # psycopg calls it operational too, but what is too large for an index is so each time.
@@ -186,13 +194,13 @@ def _passes(error: Exception) -> bool:
 
 
 def _stop(conn: Connection[TupleRow], name: str, error: Exception) -> None:
-    failure = _why(error)
+    failure = why(error)
     stack = "".join(traceback.format_tb(error.__traceback__))
     log.error(MODEL_FAILED, model=name, failure=failure, stack=stack)
     conn.execute(FAIL, {"name": name, "failure": failure})
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """What failed and where. Not its message: that may quote words, and everybody can read it."""
     if isinstance(error, StateUnreadable | KeyUnusable):
         return f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from psycopg import Connection
@@ -44,7 +44,11 @@ class Folded:
         return cases
 
     def names(
-        self, conn: Connection[TupleRow], page: Sequence[Recorded], wanted: Iterable[UUID]
+        self,
+        conn: Connection[TupleRow],
+        page: Sequence[Recorded],
+        wanted: Iterable[UUID],
+        last: int,
     ) -> Mapping[UUID, str]:
         """How accounts and people are called at the end of the page; absent who never was."""
         if len(self._names) > MOST_REMEMBERED:
@@ -56,7 +60,6 @@ class Folded:
                 self._names[recorded.stream] = document.name
         asked = set(wanted)
         if missing := list(asked - self._names.keys()):
-            last = page[-1].position
             rows = conn.execute(NAMED, {"streams": missing, "last": last}, binary=True)
             for recorded in self._codec.decode_all(stored(row) for row in rows):
                 if isinstance(document := document_of(recorded), Account | Person):
@@ -87,6 +90,9 @@ class Page:
     ) -> None:
         self.recorded = recorded
         self._folded, self._conn = folded, conn
+
+    is_whole: ClassVar[bool] = False
+    """Whether these are the whole histories of their streams, of which nothing is written yet."""
 
     def each(self) -> Iterator["Page"]:
         """Each event as a page of its own."""
@@ -124,7 +130,36 @@ class Page:
 
     def names(self, wanted: Iterable[UUID]) -> Mapping[UUID, str]:
         """How accounts and people are called at the end of the page; absent who never was."""
-        return self._folded.names(self._conn, self.recorded, wanted)
+        return self._folded.names(self._conn, self.recorded, wanted, self.last)
+
+
+class Histories(Page):
+    """The whole histories of some streams, one after the other, as far as a position."""
+
+    is_whole: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        recorded: Sequence[Recorded],
+        folded: Folded,
+        conn: Connection[TupleRow],
+        up_to: int,
+    ) -> None:
+        super().__init__(recorded, folded, conn)
+        self._up_to = up_to
+
+    @property
+    def last(self) -> int:
+        """The position as far as which they are whole."""
+        return self._up_to
+
+    @cached_property
+    def cases(self) -> Mapping[UUID, Case]:
+        """Each case as it is there."""
+        streams: dict[UUID, list[Recorded]] = {}
+        for recorded in self.recorded:
+            streams.setdefault(recorded.stream, []).append(recorded)
+        return {s: case for s, history in streams.items() if (case := case_of(history))}
 
 
 def _destroys(history: Iterable[Recorded]) -> bool:

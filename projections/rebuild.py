@@ -1,21 +1,25 @@
-"""A read model made again from the beginning of the log: emptied here, filled by the follower."""
+"""Read models made anew from the log, and compared with it."""
 
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
-from typing import Final, LiteralString
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier
 
-from projections import access, activity, cases, directory
+from domain.runtime.database import connect
+from domain.runtime.history import HEAD
+from projections.comparing import Difference
+from projections.generation import LIVE, TABLES, Key, Told, building
 
-# All that each read model writes. Not TRUNCATE: it would shut out whoever reads until the commit.
-EMPTY: Final[Mapping[str, LiteralString]] = MappingProxyType({
-    access.NAME: "DELETE FROM read.access",
-    activity.NAME: "DELETE FROM read.activity",
-    cases.NAME: "DELETE FROM read.cases",
-    directory.NAME: "DELETE FROM read.directory",
-})  # fmt: skip
+PATIENCE_SECONDS: Final = 10.0  # for a read model to come to where the log was
+LOOK_SECONDS: Final = 0.1
+
+# Not TRUNCATE: it would shut out whoever reads until the commit.
+EMPTY: Final = SQL("DELETE FROM read.{}")
 # The follower takes the same rows in the same order before it writes a page.
 LOCK: Final = "SELECT FROM read.models WHERE name = ANY(%(names)s) ORDER BY name FOR UPDATE"
 RESET: Final = """
@@ -24,12 +28,78 @@ UPDATE read.models SET position = 0, failed_at = NULL, failure = NULL WHERE name
 WAKE: Final = "NOTIFY events"
 
 
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What came of a rebuild: up to where, of how many events, and how much was otherwise."""
+
+    models: list[str]
+    position: int
+    seconds: float
+    differed: Mapping[str, int]
+    """By read model: how many things its live rows said otherwise than the log."""
+
+
+def rebuild(key: Key, models: Collection[str], told: Told) -> Rebuilt:
+    """Makes read models anew beside those that are read, compares both, and switches.
+
+    Raises:
+        OneBuilds: another one is being built.
+        BuildFailed: an event cannot be read, or not be shown; nothing was switched.
+        TablesInUse: nothing was switched.
+    """
+    began = time.monotonic()
+    with building(key, models) as generation:
+        generation.fill(_head(key), told)
+        generation.follow()
+        told("compare", 0, 0)
+        differed = Counter(difference.model for difference in generation.compared())
+        told("switch", 0, 0)
+        position = generation.switch()
+    return Rebuilt(generation.models, position, time.monotonic() - began, dict(differed))
+
+
+def verify(key: Key, models: Collection[str], told: Told) -> Iterator[Difference]:
+    """Replays the log beside the read models and gives all that they say otherwise.
+
+    Raises:
+        OneBuilds, BuildFailed: as above.
+    """
+    with building(key, models) as generation:
+        told("wait", 0, 0)
+        head = _head(key)
+        positions = _there(key, generation.models, head)
+        for name, position in positions.items():
+            if position < head:
+                yield Difference(name, "", "position", position, head)
+        generation.fill(min(positions.values(), default=head), told)
+        told("compare", 0, 0)
+        yield from generation.compared()
+
+
+def _head(key: Key) -> int:
+    with connect(key.url, "casebook rebuild", autocommit=True) as conn:
+        (head,) = conn.execute(HEAD).fetchone() or (0,)
+    return int(head)
+
+
+def _there(key: Key, models: Collection[str], wanted: int) -> dict[str, int]:
+    """Where the read models stand, once they have that position or will not come to it soon."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    with connect(key.url, "casebook rebuild", autocommit=True) as conn:
+        while True:
+            rows = conn.execute(LIVE, {"models": list(models)}).fetchall()
+            late = [name for name, at, failure in rows if at < wanted and not failure]
+            if not late or time.monotonic() > end:
+                return {name: at for name, at, _ in rows}
+            time.sleep(LOOK_SECONDS)
+
+
 def reset(conn: Connection[TupleRow], names: Collection[str]) -> None:
-    """Empties read models; the follower, also one at work, makes them again from the log."""
+    """Empties read models that are of another history; the follower makes them again."""
     with conn.transaction():
         conn.execute(LOCK, {"names": list(names)})
         for name in names:
-            if name in EMPTY:  # else it is of another release
-                conn.execute(EMPTY[name])
+            for table in TABLES.get(name, ()):  # else it is of another release
+                conn.execute(EMPTY.format(Identifier(table)))
         conn.execute(RESET, {"names": list(names)})
         conn.execute(WAKE)

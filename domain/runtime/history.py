@@ -85,6 +85,17 @@ PAGE: Final = (
  WHERE e.notification_id > %(after)s ORDER BY e.notification_id LIMIT %(most)s
 """
 )
+# Whole streams, one after the other.
+STREAMS: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + """
+ WHERE (e.originator_id, e.originator_version) > (%(stream)s, %(version)s)
+   AND e.originator_id <= %(last)s AND e.notification_id <= %(up_to)s
+ ORDER BY e.originator_id, e.originator_version LIMIT %(most)s
+"""
+)
 AT: Final = (
     "SELECT"
     + _COLUMNS

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 from base64 import b64encode
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from domain import commands as c
 from domain.runtime.store import Store
 from tests import examples as x
-from tests.deploy.running import CASEBOOK, within
+from tests.deploy.running import CASEBOOK
 from tests.desks import MASTER_KEY, Desk
 from tests.domain.runtime.test_store import asked, on, raised
 from tests.projections.following import head, projected, rows
@@ -268,18 +267,30 @@ def test_who_was_added_over_http_is_found_by_the_address(desk: Desk, terminal: T
     assert "/welcome/" in link
 
 
-def test_read_models_are_made_again(desk: Desk, terminal: Terminal) -> None:
+def test_read_models_are_made_anew_and_verified(desk: Desk, terminal: Terminal) -> None:
     a_case(desk)
     projected(desk.settings)
     before = rows(desk.settings)
-    done = terminal.casebook("rebuild", "cases", "--no-wait", "--json")
-    assert done.json == {"models": ["cases"], "head": head(desk.settings), "waited": False}
-    assert rows(desk.settings) == {**before, "cases": []}
-    with ThreadPoolExecutor() as threads:
-        waiting = threads.submit(terminal.casebook, "rebuild", "all")
-        assert within(30, lambda: not any(rows(desk.settings).values()))
-        projected(desk.settings)
-        assert "made again up to position" in waiting.result(30).out
+    well = terminal.casebook("verify")
+    assert (well.status, well.out) == (
+        0,
+        "access, cases, activity, directory: every row is as the log tells it.\n",
+    )
+    with psycopg.connect(desk.settings.database_url) as conn:
+        conn.execute("UPDATE read.cases SET subject = 'Wrong'")
+    wrong = terminal.casebook("verify", "cases")
+    assert (wrong.status, wrong.err) == (1, "")
+    line, summary = wrong.out.splitlines()
+    assert line.endswith(f"subject: live Wrong, replayed {x.CREATE.subject}")
+    assert summary == "Otherwise than in the log: 1 in cases."
+    (told,) = terminal.casebook("verify", "cases", "--json").json["differences"]
+    assert (told["model"], told["column"], told["live"]) == ("cases", "subject", "Wrong")
+    done = terminal.casebook("rebuild", "cases", "--json").json
+    assert (done["models"], done["differed"]) == (["cases"], {"cases": 1})
     assert rows(desk.settings) == before
-    refused = terminal.casebook("rebuild", "searches")
-    assert (refused.status, "There is no read model searches" in refused.err) == (2, True)
+    anew = terminal.casebook("rebuild", "all", "--drop-old")
+    assert f"made anew up to position {head(desk.settings)}" in anew.out
+    assert anew.out.endswith("Dropped of before: access, activity, cases, directory.\n")
+    for words in (("rebuild", "searches"), ("verify", "searches"), ("rebuild",)):
+        refused = terminal.casebook(*words)
+        assert (refused.status, "read model" in refused.err) == (2, True)

@@ -12,6 +12,7 @@ from domain.runtime.database import connect
 from domain.runtime.keys import Keyring
 from domain.runtime.settings import Settings
 from projections.follower import MOST_EVENTS, READ_MODELS, Apply, catch_up, register
+from projections.generation import Key
 from projections.page import Folded
 
 TABLES = {
@@ -24,6 +25,14 @@ TABLES = {
 
 def codec_of(settings: Settings) -> Codec:
     return Codec(Keyring(settings.master_key_bytes))
+
+
+def key_of(settings: Settings) -> Key:
+    return Key(settings.database_url, settings.master_key_bytes)
+
+
+def silent(_step: str, _done: int, _of: int) -> None:
+    pass
 
 
 def projected(

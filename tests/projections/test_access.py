@@ -48,7 +48,7 @@ def lives(raised: list[tuple[UUID, UUID, UUID, UUID]]) -> list[Recorded]:
 
 
 def test_the_clause_returns_just_the_cases_that_the_rule_shows(database: Database) -> None:
-    with psycopg.connect(database.url) as conn:
+    with psycopg.connect(database.url, options="-c search_path=read") as conn:
 
         @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
         @given(RAISED, VIEWERS)

@@ -18,11 +18,12 @@ from domain.runtime.store import Store
 from projections.cases import READ, CaseRow, row_of
 from projections.follower import READ_MODELS, catch_up, register
 from projections.page import Folded
+from projections.rebuild import rebuild
 from tests.desks import Desk
 from tests.domain.runtime.test_store import on
 from tests.domain.test_laws import Desk as Asking
 from tests.examples import NAMES
-from tests.projections.following import codec_of, projected, rows
+from tests.projections.following import codec_of, key_of, projected, rows, silent
 
 STEPS = 150
 
@@ -80,6 +81,8 @@ def test_along_page_by_page_and_all_at_once_give_the_same_bytes(
         projected(desk.settings, most=most)
         assert rows(desk.settings) == shown, f"pages of {most}"
     is_a_fold(conn, desk)
+    rebuild(key_of(desk.settings), READ_MODELS, silent)
+    assert rows(desk.settings) == shown, "stream by stream"
 
 
 def is_a_fold(conn: Connection[TupleRow], desk: Desk) -> None:

@@ -15,8 +15,9 @@ from domain.runtime.settings import Settings
 from domain.runtime.store import Store
 from projections import cases
 from projections.follower import READ_MODELS, catch_up, register
+from projections.generation import TABLES
 from projections.page import Folded, Page
-from projections.rebuild import EMPTY, reset
+from projections.rebuild import reset
 from tests import examples as x
 from tests.deploy.running import within
 from tests.desks import Desk
@@ -58,12 +59,11 @@ def somebody_waits(settings: Settings) -> bool:
 
 
 def test_each_read_model_says_all_that_it_writes(desk: Desk) -> None:
-    assert set(EMPTY) == set(READ_MODELS)
+    assert set(TABLES) == set(READ_MODELS)
     with psycopg.connect(desk.settings.database_url) as conn:
         tables = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'read'")
-        written = {f"read.{name}" for (name,) in tables} - {"read.models"}
-    emptied = {word for words in EMPTY.values() for word in words.split() if "." in word}
-    assert {table.strip(";") for table in emptied} == written
+        written = {name for (name,) in tables} - {"models"}
+    assert {table for tables in TABLES.values() for table in tables} == written
 
 
 def test_a_read_model_that_was_reset_is_made_again_and_no_other(

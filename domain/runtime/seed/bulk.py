@@ -8,8 +8,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from multiprocessing import get_context
-from multiprocessing.context import BaseContext
 from struct import Struct
 from typing import Final, LiteralString, TypeVar
 from uuid import UUID
@@ -30,6 +28,7 @@ from domain.configuration import (
 from domain.runtime.database import connect
 from domain.runtime.documents import InForce
 from domain.runtime.history import NUMBERS
+from domain.runtime.processes import prepared
 from domain.runtime.seed import desk
 from domain.runtime.seed.inventing import SEED, Desk, Invented, Setting, invent
 from domain.runtime.seed.planting import plant
@@ -89,7 +88,7 @@ def sow(settings: Settings, setting: Setting, progress: Callable[[int], None]) -
     events = 0
     with (
         connect(settings.as_owner, "casebook seed", autocommit=True) as conn,
-        ProcessPoolExecutor(PROCESSES, _started_once(), gc.disable) as pool,
+        ProcessPoolExecutor(PROCESSES, prepared(invent.__module__), gc.disable) as pool,
     ):
         for made in _in_order(conn, pool, setting):
             _copy(conn, made.events, made.keys)
@@ -173,16 +172,6 @@ def _all(kind: type[Kind], found: Mapping[UUID, InForce]) -> dict[UUID, Kind]:
 
 def _actors(people: Mapping[UUID, Person]) -> list[Actor]:
     return [Actor(id=id_, role=of.role, account=of.account) for id_, of in people.items()]
-
-
-def _started_once() -> BaseContext:
-    """Processes that one server forks, which has loaded all they need: most of their start.
-
-    Not forks of this one, which has threads and a connection.
-    """
-    context = get_context("forkserver")
-    context.set_forkserver_preload([invent.__module__])
-    return context
 
 
 def _in_order(

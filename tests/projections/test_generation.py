@@ -1,0 +1,354 @@
+"""A read model is made anew beside the one that is read, compared with it, and takes its place."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+
+import psycopg
+import pytest
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier, Literal
+from psycopg.types.json import Jsonb
+
+from domain import commands as c
+from domain.runtime.settings import Settings
+from domain.runtime.store import Store
+from projections import generation
+from projections.comparing import ROW, Difference
+from projections.follower import READ_MODELS
+from projections.generation import (
+    BuildFailed,
+    OneBuilds,
+    TablesInUse,
+    building,
+    drop_old,
+    outdated,
+)
+from projections.rebuild import rebuild, verify
+from tests import examples as x
+from tests.conftest import Database
+from tests.deploy.running import CASEBOOK, within
+from tests.desks import MASTER_KEY, Desk
+from tests.domain.runtime.test_store import asked, on, raised
+from tests.projections.following import (
+    head,
+    key_of,
+    positions,
+    projected,
+    rows,
+    silent,
+)
+
+KILLS = 3
+
+
+async def some_cases(store: Store, many: int = 4) -> None:
+    for number in range(many):
+        case = await raised(store, x.CLARA if number % 2 else x.ADA)
+        await asked(store, case, c.Take(), x.ANNA)
+        await asked(store, case, c.Note(text="A loop."), x.ANNA)
+        await asked(store, case, c.Post(text="Which version is it?"), x.ANNA)
+
+
+@pytest.fixture
+def shown(desk: Desk) -> Desk:
+    """A desk with cases that the read models show."""
+    on(desk, some_cases)
+    projected(desk.settings)
+    return desk
+
+
+@pytest.fixture
+def live(shown: Desk) -> Iterator[Connection[TupleRow]]:
+    with psycopg.connect(shown.settings.database_url, autocommit=True) as conn:
+        yield conn
+
+
+def verified(settings: Settings, models: tuple[str, ...] = tuple(READ_MODELS)) -> list[Difference]:
+    return list(verify(key_of(settings), models, silent))
+
+
+def tables(conn: Connection[TupleRow], schema: str) -> set[str]:
+    found = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [schema])
+    return {name for (name,) in found}
+
+
+@contextmanager
+def followed(desk: Desk) -> Iterator[None]:
+    """A follower at work, in a process of its own as always."""
+    settings = desk.settings
+    env = {**os.environ, "CASEBOOK_DATABASE_URL": settings.database_url}
+    process = subprocess.Popen(
+        [CASEBOOK.with_name("python"), "-m", "projections"],
+        env={**env, "CASEBOOK_MASTER_KEY": MASTER_KEY},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def written(desk: Desk) -> Iterator[list[int]]:
+    """Somebody raises cases and works on them without a pause; how many commands so far."""
+    done, ended = [0], threading.Event()
+
+    async def work(store: Store) -> None:
+        while not ended.is_set():
+            await some_cases(store, 1)
+            done[0] += 4
+            await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=on, args=(desk, work))
+    thread.start()
+    try:
+        yield done
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_what_is_made_anew_is_what_was_there_and_the_old_one_is_kept(
+    shown: Desk, live: Connection[TupleRow]
+) -> None:
+    before, at = rows(shown.settings), positions(shown.settings)
+    live.execute("UPDATE read.cases SET subject = 'Wrong' WHERE number = '00000001'")
+    done = rebuild(key_of(shown.settings), ["cases"], silent)
+    assert (done.models, done.position, dict(done.differed)) == (
+        ["cases"],
+        head(shown.settings),
+        {"cases": 1},
+    )
+    assert rows(shown.settings) == before
+    assert positions(shown.settings) == at
+    assert (tables(live, "old"), tables(live, "next")) == ({"cases"}, set())
+    (kept,) = live.execute("SELECT subject FROM old.cases ORDER BY number").fetchone() or ("",)
+    assert kept == "Wrong"
+    assert drop_old(live) == ["cases"]
+    assert (tables(live, "old"), drop_old(live)) == (set(), [])
+
+
+def test_a_read_model_that_stopped_goes_on_after_it_was_made_anew(
+    shown: Desk, live: Connection[TupleRow]
+) -> None:
+    live.execute("UPDATE read.models SET failed_at = now(), failure = 'x' WHERE name = 'cases'")
+    before = rows(shown.settings)
+    on(shown, some_cases)
+    rebuild(key_of(shown.settings), ["cases"], silent)
+    assert positions(shown.settings)["cases"] == (head(shown.settings), None)
+    assert len(rows(shown.settings)["cases"]) == 2 * len(before["cases"])
+
+
+def test_while_it_is_made_commands_and_reads_go_on_and_nothing_is_lost(shown: Desk) -> None:
+    counts: list[int] = []
+    with (
+        followed(shown),
+        written(shown) as done,
+        psycopg.connect(shown.settings.database_url, autocommit=True) as reader,
+    ):
+        for _ in range(3):
+            before = done[0]
+            rebuild(key_of(shown.settings), READ_MODELS, silent)
+            assert done[0] > before, "commands were carried out meanwhile"
+            row = reader.execute("SELECT count(*) FROM read.cases").fetchone()
+            counts.append(row[0] if row else 0)
+            assert verified(shown.settings) == []
+    assert counts == sorted(counts)
+    projected(shown.settings)
+    assert set(positions(shown.settings).values()) == {(head(shown.settings), None)}
+    assert verified(shown.settings) == []
+
+
+NOBODY = x.named("nobody")
+# By what a row is known, what makes another one of it, and what else of it can be changed.
+KEYS = {
+    "access": ("account", "person", "case_id"),
+    "activity": ("position",),
+    "cases": ("id",),
+    "directory": ("id",),
+}
+OTHER: dict[str, dict[str, object]] = {
+    "access": {"case_id": str(NOBODY)},
+    "activity": {"position": 99_999},
+    "cases": {"id": str(NOBODY), "number": "99999999"},
+    "directory": {"id": str(NOBODY)},
+}
+CHANGED = {"activity": "account", "cases": "contact", "directory": "account"}
+FIRST = SQL("SELECT {keys} FROM read.{table} ORDER BY {keys} LIMIT 1")
+REMOVE = SQL("DELETE FROM read.{table} WHERE ({keys}) = ({first})")
+COPY = SQL("""
+INSERT INTO read.{table}
+SELECT (jsonb_populate_record(NULL::read.{table}, to_jsonb(t) || %(other)s)).*
+  FROM read.{table} t ORDER BY {keys} LIMIT 1
+""")
+CHANGE = SQL("UPDATE read.{table} SET {column} = %(nobody)s WHERE ({keys}) = ({first})")
+
+
+@pytest.mark.parametrize("model", READ_MODELS)
+def test_each_row_that_says_something_else_is_named(
+    shown: Desk, live: Connection[TupleRow], model: str
+) -> None:
+    """One that is missing, one that is too many, one that was changed."""
+    before = rows(shown.settings)
+    expected = {(plant(live, model, COPY, other=Jsonb(OTHER[model]))[1], ROW)}
+    expected.add((plant(live, model, REMOVE)[0], ROW))
+    if model in CHANGED:
+        expected.add((plant(live, model, CHANGE, nobody=NOBODY)[0], CHANGED[model]))
+    found = verified(shown.settings)
+    assert {(one.key, one.column) for one in found} == expected
+    assert {one.model for one in found} == {model}
+    live_rows = [one.live for one in found if one.column == ROW and one.live]
+    assert [{name: row[name] for name in OTHER[model]} for row in live_rows] == [OTHER[model]]
+    assert all(one.live != one.replayed for one in found)
+    rebuild(key_of(shown.settings), READ_MODELS, silent)
+    assert (rows(shown.settings), verified(shown.settings)) == (before, [])
+
+
+def plant(
+    conn: Connection[TupleRow], model: str, statement: SQL, **values: object
+) -> tuple[str, str]:
+    """Does that to the first row; its key, and that of one which is made of it."""
+    keys = SQL(", ").join(map(Identifier, KEYS[model]))
+    parts = {"table": Identifier(model), "keys": keys}
+    row = conn.execute(FIRST.format(**parts)).fetchone()
+    assert row is not None
+    known = {
+        "first": SQL(", ").join(map(Literal, row)),
+        "column": Identifier(CHANGED.get(model, "x")),
+    }
+    conn.execute(statement.format(**parts, **known), values)
+    made = {**dict(zip(KEYS[model], row, strict=True)), **OTHER[model]}
+    return (", ".join(map(str, row)), ", ".join(str(made[key]) for key in KEYS[model]))
+
+
+@pytest.mark.parametrize("model", READ_MODELS)
+@pytest.mark.parametrize("away", [-3, 3])
+def test_a_position_that_is_none_is_named(
+    shown: Desk,
+    live: Connection[TupleRow],
+    model: str,
+    away: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("projections.rebuild.PATIENCE_SECONDS", 0)
+    end = head(shown.settings)
+    live.execute("UPDATE read.models SET position = position + %s WHERE name = %s", [away, model])
+    stale = [one for one in verified(shown.settings) if not one.key]
+    assert stale == [Difference(model, "", "position", end + away, end)]
+
+
+def test_another_shape_is_another_generation(shown: Desk, database: Database) -> None:
+    settings = shown.settings
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        assert outdated(owner) == []
+        owner.execute("ALTER TABLE shape.cases ADD COLUMN mood text NOT NULL DEFAULT 'fine'")
+        owner.execute("CREATE INDEX cases_by_mood ON shape.cases (mood)")
+        assert outdated(owner) == ["cases"]
+        before = rows(settings)
+        projected(settings)
+        assert rows(settings) == before
+        assert verified(settings) == []
+        rebuild(key_of(settings), ["cases"], silent)
+        assert outdated(owner) == []
+        assert owner.execute("SELECT DISTINCT mood FROM read.cases").fetchall() == [("fine",)]
+        owner.execute("DROP INDEX shape.cases_by_mood")
+        assert outdated(owner) == ["cases"]
+    on(shown, some_cases)
+    projected(settings)
+    assert positions(settings)["cases"] == (head(settings), None)
+
+
+def test_one_is_built_at_a_time(shown: Desk) -> None:
+    key = key_of(shown.settings)
+    with building(key, ["cases"]), pytest.raises(OneBuilds):
+        rebuild(key, ["access"], silent)
+
+
+def test_what_cannot_be_read_is_said_and_the_live_one_stays(shown: Desk) -> None:
+    before = rows(shown.settings), positions(shown.settings)
+    key = key_of(shown.settings)
+    other = generation.Key(key.url, bytes(32))
+    with pytest.raises(BuildFailed, match="stays as it is: KeyUnusable"):
+        rebuild(other, READ_MODELS, silent)
+    assert (rows(shown.settings), positions(shown.settings)) == before
+
+
+def test_who_reads_is_waited_for_and_shuts_nobody_out(
+    shown: Desk, live: Connection[TupleRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "SWITCH_SECONDS", 1)
+    key = key_of(shown.settings)
+    with psycopg.connect(shown.settings.database_url) as reader:
+        reader.execute("SELECT FROM read.cases")
+        with pytest.raises(TablesInUse):
+            rebuild(key, ["cases"], silent)
+        assert tables(live, "next") == set()
+        monkeypatch.setattr(generation, "SWITCH_SECONDS", 30)
+        threading.Timer(1, reader.rollback).start()
+        assert rebuild(key, ["cases"], silent).position == head(shown.settings)
+
+
+def test_killed_at_any_moment_it_changed_nothing_or_all(desk: Desk) -> None:
+    killed_at_any_moment(desk, KILLS)
+
+
+@pytest.mark.soak
+def test_killed_often_it_changed_nothing_or_all(desk: Desk) -> None:
+    killed_at_any_moment(desk, 20)
+
+
+def killed_at_any_moment(desk: Desk, kills: int) -> None:
+    on(desk, lambda store: some_cases(store, 40))
+    projected(desk.settings)
+    shown, chance = rows(desk.settings), Random(kills)
+    env = {**os.environ, "CASEBOOK_DATABASE_URL": desk.settings.database_url}
+    for _ in range(kills):
+        process = subprocess.Popen(
+            [CASEBOOK, "rebuild", "all"],
+            env={**env, "CASEBOOK_MASTER_KEY": MASTER_KEY},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(0.8, 2.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert rows(desk.settings) == shown
+        assert set(positions(desk.settings).values()) == {(head(desk.settings), None)}
+    assert within(10, lambda: _is_free(desk))
+    assert not rebuild(key_of(desk.settings), READ_MODELS, silent).differed
+    assert rows(desk.settings) == shown
+
+
+def _is_free(desk: Desk) -> bool:
+    try:
+        with building(key_of(desk.settings), ["cases"]):
+            return True
+    except OneBuilds:
+        return False
+
+
+def test_the_service_makes_and_drops_no_other_tables(shown: Desk) -> None:
+    with psycopg.connect(shown.settings.database_url, autocommit=True) as conn:
+        for statement in (
+            "DROP TABLE read.cases",
+            "ALTER TABLE read.cases SET SCHEMA old",
+            "CREATE TABLE next.mine ()",
+            "INSERT INTO shape.access VALUES (NULL, NULL, NULL)",
+            "SELECT shape.copy('cases', 'read', 'old')",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                conn.execute(statement.encode())
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            conn.execute("SELECT read.begin_generation('{}', '{passwords}')")
+        with pytest.raises(psycopg.errors.InvalidParameterValue):
+            conn.execute("SELECT read.drop_generation('read')")
