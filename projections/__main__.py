@@ -1,20 +1,27 @@
 """`python -m projections`: keeps the read models up to date until SIGTERM."""
 
 import signal
+from functools import partial
 
 from domain.runtime import logs
-from domain.runtime.codec import Codec
-from domain.runtime.keys import Keyring
 from domain.runtime.settings import settings
-from projections.follower import follow
+from projections.follower import follow, once_connected
+from projections.generation import Key
+from projections.rebuild import reshape
 
 
 def main() -> None:
-    """Follows the log; what a page has not finished is done again at the next start."""
+    """Follows the log; what a page has not finished is done again at the next start.
+
+    A read model whose shape a migration changed is made anew before; until then the release before
+    goes on with it, where there is one.
+    """
     logs.configure(settings().log_format)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    key = Key(settings().database_url, settings().master_key_bytes)
     try:
-        follow(settings().database_url, Codec(Keyring(settings().master_key_bytes)))
+        once_connected(partial(reshape, key))
+        follow(key.url, key.codec)
     except KeyboardInterrupt:
         return
 

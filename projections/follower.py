@@ -68,13 +68,20 @@ log = structlog.get_logger()
 
 def follow(url: str, codec: Codec, models: Mapping[str, Apply] = READ_MODELS) -> None:
     """Follows until the process is ended, over any number of lost connections."""
+    once_connected(lambda: _follow_once(url, codec, models))
+
+
+def once_connected(work: Callable[[], None]) -> None:
+    """Does the work, from its beginning each time that a connection is lost."""
     while True:
         try:
-            _follow_once(url, codec, models)
+            work()
         except psycopg.OperationalError as error:
             # Nobody is to blame for a dropped connection: everything goes on where it stood.
             log.warning(CONNECTION_LOST, sqlstate=error.sqlstate)
             sleep(STANDBY_SECONDS)
+        else:
+            return
 
 
 def _follow_once(url: str, codec: Codec, models: Mapping[str, Apply]) -> None:

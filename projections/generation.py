@@ -59,8 +59,8 @@ SELECT position FROM read.models WHERE name = ANY(%(models)s) ORDER BY name FOR 
 SWITCH: Final = "SELECT read.switch_generation(%(tables)s)"
 DROP: Final = "SELECT read.drop_generation(%(which)s)"
 LIVE: Final = "SELECT name, position, failure FROM read.models WHERE name = ANY(%(models)s)"
-NEXT: Final = "SELECT name, position, failure FROM next.models"
 OUTDATED: Final = "SELECT read.is_outdated(%(table)s)"
+NEXT: Final = "SELECT name, position, failure FROM next.models"
 NOTIFY: Final = "SELECT pg_notify('projected', '')"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
@@ -13,7 +14,17 @@ from psycopg.sql import SQL, Identifier
 from domain.runtime.database import connect
 from domain.runtime.history import HEAD
 from projections.comparing import Difference
-from projections.generation import LIVE, TABLES, Key, Told, building
+from projections.generation import (
+    LIVE,
+    TABLES,
+    BuildFailed,
+    Key,
+    OneBuilds,
+    TablesInUse,
+    Told,
+    building,
+    outdated,
+)
 
 PATIENCE_SECONDS: Final = 10.0  # for a read model to come to where the log was
 LOOK_SECONDS: Final = 0.1
@@ -26,6 +37,8 @@ RESET: Final = """
 UPDATE read.models SET position = 0, failed_at = NULL, failure = NULL WHERE name = ANY(%(names)s)
 """
 WAKE: Final = "NOTIFY events"
+RESHAPES, NOT_RESHAPED = "read_models_reshape", "read_models_not_reshaped"
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,25 @@ def verify(key: Key, models: Collection[str], told: Told) -> Iterator[Difference
         generation.fill(min(positions.values(), default=head), told)
         told("compare", 0, 0)
         yield from generation.compared()
+
+
+def reshape(key: Key) -> None:
+    """Makes those read models anew whose tables a migration wants otherwise than they are.
+
+    What cannot be made is said in the log, and stays as it is.
+    """
+    while True:
+        with connect(key.url, "casebook rebuild", autocommit=True) as conn:
+            if not (names := outdated(conn)):
+                return
+        log.info(RESHAPES, models=names)
+        try:
+            rebuild(key, names, lambda _step, _done, _of: None)
+        except OneBuilds:
+            time.sleep(1)
+        except (BuildFailed, TablesInUse) as error:
+            log.error(NOT_RESHAPED, models=names, failure=str(error))  # noqa: TRY400  no defect
+            return
 
 
 def _head(key: Key) -> int:

@@ -9,7 +9,14 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.runtime.codec import Codec, StateUnreadable
-from domain.runtime.database import APPLIED, MigrationRefused, connect, migrations, pending
+from domain.runtime.database import (
+    APPLIED,
+    OUTDATED,
+    MigrationRefused,
+    connect,
+    migrations,
+    pending,
+)
 from domain.runtime.history import LAST_WITH_KEY, stored
 from domain.runtime.keys import KeyUnusable
 
@@ -101,6 +108,11 @@ def _followed(conn: Connection[TupleRow], follower_lock: int) -> Iterator[Findin
     head, _count = conn.execute(COUNTED).fetchone() or (0, 0)
     if not (conn.execute(FOLLOWED, {"key": follower_lock}).fetchone() or (0,))[0]:
         yield Finding("Nobody follows the log.", "python -m projections, or casebook up")
+    if late := conn.execute(OUTDATED).fetchone():
+        yield Finding(
+            f"The read model '{late[0]}' is not as this release wants it.",
+            f"casebook rebuild {late[0]}",
+        )
     for name, position, failure in conn.execute(MODELS).fetchall():
         if failure:
             stopped = f"The read model '{name}' stopped at {position} of {head}: {failure}."

@@ -20,7 +20,7 @@ from domain.runtime.keys import Keyring
 from domain.runtime.mapping import read_mapping
 from domain.runtime.opening import open_store
 from domain.runtime.sealing import Stored
-from projections.follower import READ_MODELS, REGISTER, catch_up
+from projections.follower import READ_MODELS, catch_up, register
 from projections.page import Folded
 from tests import examples as x
 from tests.bench.measuring import Figure, durable_postgres, medians
@@ -125,8 +125,7 @@ async def _imported(desk: Desk) -> float:
 def _followed(desk: Desk) -> float:
     codec = Codec(Keyring(desk.settings.master_key_bytes))
     with connect(desk.settings.database_url, "casebook bench", autocommit=True) as conn:
-        for name in READ_MODELS:
-            conn.execute(REGISTER, {"name": name})
+        register(conn, READ_MODELS)
         folded, start = Folded(codec), monotonic()
         while catch_up(conn, codec, folded, READ_MODELS):
             pass

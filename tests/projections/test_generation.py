@@ -17,11 +17,12 @@ from psycopg.sql import SQL, Identifier, Literal
 from psycopg.types.json import Jsonb
 
 from domain import commands as c
+from domain.runtime.checkup import findings
 from domain.runtime.settings import Settings
 from domain.runtime.store import Store
 from projections import generation
 from projections.comparing import ROW, Difference
-from projections.follower import READ_MODELS
+from projections.follower import ONE_FOLLOWS, READ_MODELS
 from projections.generation import (
     BuildFailed,
     OneBuilds,
@@ -32,11 +33,13 @@ from projections.generation import (
 )
 from projections.rebuild import rebuild, verify
 from tests import examples as x
+from tests.api.http import serving
 from tests.conftest import Database
 from tests.deploy.running import CASEBOOK, within
 from tests.desks import MASTER_KEY, Desk
 from tests.domain.runtime.test_store import asked, on, raised
 from tests.projections.following import (
+    codec_of,
     head,
     key_of,
     positions,
@@ -253,6 +256,8 @@ def test_another_shape_is_another_generation(shown: Desk, database: Database) ->
         owner.execute("ALTER TABLE shape.cases ADD COLUMN mood text NOT NULL DEFAULT 'fine'")
         owner.execute("CREATE INDEX cases_by_mood ON shape.cases (mood)")
         assert outdated(owner) == ["cases"]
+        found = findings(settings.database_url, codec_of(settings), ONE_FOLLOWS)
+        assert "casebook rebuild cases" in {one.mend for one in found}
         before = rows(settings)
         projected(settings)
         assert rows(settings) == before
@@ -265,6 +270,24 @@ def test_another_shape_is_another_generation(shown: Desk, database: Database) ->
     on(shown, some_cases)
     projected(settings)
     assert positions(settings)["cases"] == (head(settings), None)
+
+
+def test_the_projections_of_a_new_release_make_it_before_they_follow(
+    desk: Desk, database: Database
+) -> None:
+    with serving(desk) as http, psycopg.connect(database.owner_url, autocommit=True) as owner:
+        http.raised()
+        http.shown()
+        owner.execute("ALTER TABLE shape.cases ADD COLUMN mood text")
+        answer = http.client.get("/readyz")
+        because = "The read model cases is being made anew for this release."
+        assert (answer.status_code, answer.json()["because"]) == (503, because)
+        assert http.get(x.CLARA, "/cases").json()["total"] == 1
+        with followed(http.desk):
+            assert within(20, lambda: http.client.get("/readyz").status_code == 200)
+            case = http.raised()
+            assert within(20, lambda: http.get(x.CLARA, "/cases").json()["total"] == 2), case
+        owner.execute("SELECT mood FROM read.cases")
 
 
 def test_one_is_built_at_a_time(shown: Desk) -> None:
