@@ -219,7 +219,7 @@ _WITH_WORDS: Final = (e.Posted, e.Commented, e.EntryEdited)
 
 
 def _named(event: e.Event) -> Collection[UUID | None]:
-    return [getattr(event, "assignee", None), getattr(event, "person", None)]
+    return [event.field("assignee"), event.field("person")]
 
 
 def _files(own: Sequence[Recorded]) -> list[File]:

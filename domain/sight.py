@@ -18,7 +18,7 @@ def sees(case: Case, person: UUID | str, actor: Actor) -> bool:
 
 def is_hidden(case: Case, event: Event) -> bool:
     """Whether customers may not know of an event now, whatever it was when it happened."""
-    entry = case.entries.get(getattr(event, "entry", None) or case.id)
-    file = case.attachments.get(getattr(event, "attachment", None) or case.id)
+    entry = case.entries.get(event.field("entry") or case.id)
+    file = case.attachments.get(event.field("attachment") or case.id)
     hidden = (entry is not None and entry.internal) or (file is not None and file.internal)
     return event.is_internal or hidden

@@ -106,8 +106,8 @@ def _trace(recorded: Recorded, case: Case) -> Trace:
 
 def _entry(event: e.Event, case: Case) -> UUID | None:
     """The entry that an event is about, also by way of a file."""
-    entry: UUID | None = getattr(event, "entry", None)
-    file = case.attachments.get(getattr(event, "attachment", None) or case.id)
+    entry: UUID | None = event.field("entry")
+    file = case.attachments.get(event.field("attachment") or case.id)
     return entry or (file.entry if file else None)
 
 
