@@ -21,6 +21,7 @@ from api import (
     metrics,
     people,
     problems,
+    read_models,
     reference,
     signing_in,
     tokens,
@@ -51,6 +52,7 @@ ROUTED = (
     reference,
     signing_in,
     configuration,
+    read_models,
     welcome,
 )
 log = structlog.stdlib.get_logger(__name__)

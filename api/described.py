@@ -87,8 +87,14 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "sign_in": ("not-signed-in", "sign-in-paused"),
     "set_password": ("link-unknown", "password-refused"),
+    "list_read_models": ("role-may-not",),
+    "rebuild_read_models": ("role-may-not", "read-model-unknown"),
+    "verify_read_models": ("role-may-not", "read-model-unknown"),
+    "drop_old_read_models": ("role-may-not",),
+    "list_operations": ("role-may-not",),
+    "read_operation": ("role-may-not", "operation-unknown"),
 }
-PEOPLE_ALONE: Final = frozenset({"tokens", "people", "signing in", "configuration"})
+PEOPLE_ALONE: Final = frozenset({"tokens", "people", "signing in", "configuration", "read models"})
 
 
 def operation_id(route: APIRoute) -> str:

@@ -26,6 +26,7 @@ from api.lists import FilterForTheDesk
 from api.passage import passage_of
 from api.people import AddressTaken, SuccessorRequired
 from api.rates import TooManyRequests
+from api.read_models import OperationUnknown, ReadModelUnknown
 from api.signing_in import NotSignedIn, PasswordRefused, SignInPaused
 from api.strict import MalformedJson, NotJson
 from api.tokens import ScopesRequired, TokenUnknown, TwoTokensLive
@@ -75,6 +76,8 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     TokenUnknown: HTTPStatus.NOT_FOUND,
     ScopesRequired: HTTPStatus.UNPROCESSABLE_ENTITY,
     TwoTokensLive: HTTPStatus.CONFLICT,
+    ReadModelUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
+    OperationUnknown: HTTPStatus.NOT_FOUND,
     NotSignedIn: HTTPStatus.UNAUTHORIZED,
     SignInPaused: HTTPStatus.TOO_MANY_REQUESTS,
     LinkUnknown: HTTPStatus.NOT_FOUND,

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from psycopg import Connection
+from psycopg.rows import TupleRow
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,11 +20,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from api.operating import AsJson
+from api.operating import AsJson, operator
 from api.terminal import fail, refuse, say
 from domain.runtime.database import connect
 from domain.runtime.settings import settings
 from projections.generation import TABLES, BuildFailed, Key, OneBuilds, TablesInUse, drop_old
+from projections.operations import Record, begun
 from projections.rebuild import rebuild as make_anew
 from projections.rebuild import verify as compare
 
@@ -57,16 +60,18 @@ def rebuild(
     told: dict[str, Any] = {}
     words = []
     if model is not None:
-        with _shown() as shown:
+        with _under_way("rebuild", _models(model)) as shown:
             done = make_anew(_key(), _models(model), shown.told)
+            shown.record.ended(position=done.position, differed=dict(done.differed))
         told |= asdict(done)
         words.append(
             f"{', '.join(done.models)}: made anew up to position {done.position:,} in "
             f"{done.seconds:.1f} s. {_differed(done.differed)}"
         )
     if drop:
-        with connect(settings().database_url, "casebook rebuild", autocommit=True) as conn:
-            told["dropped"] = drop_old(conn)
+        with _under_way("drop-old", []) as shown:
+            told["dropped"] = drop_old(shown.conn)
+            shown.record.ended()
         words.append(f"Dropped of before: {', '.join(told['dropped']) or 'nothing'}.")
     say(told, "\n".join(words), as_json=as_json)
 
@@ -77,11 +82,13 @@ def verify(model: Model = "all", *, as_json: AsJson = False) -> None:
     Exit status 1 when there is one.
     """
     found = []
-    with _shown() as shown:
+    with _under_way("verify", _models(model)) as shown:
         for difference in compare(_key(), _models(model), shown.told):
             found.append(asdict(difference))
+            shown.record.found(difference)
             if not as_json:
                 shown.console.print(_line(found[-1]), markup=False, highlight=False)
+        shown.record.ended()
     many = Counter(one["model"] for one in found)
     named = ", ".join(_models(model))
     words = _differed(many) if found else f"{named}: every row is as the log tells it."
@@ -120,20 +127,22 @@ def _brief(value: Any) -> str:  # noqa: ANN401  any JSON
 
 
 class _Shown:
-    """What is being done, on standard error."""
+    """What is being done: on standard error, and in the record of it."""
 
-    def __init__(self, progress: Progress, console: Console) -> None:
-        self._progress, self.console = progress, console
+    def __init__(self, progress: Progress, conn: Connection[TupleRow], record: Record) -> None:
+        self._progress, self.conn, self.record = progress, conn, record
+        self.console = Console(soft_wrap=True)
         self._task: TaskID | None = None
 
     def told(self, step: str, done: int, of: int) -> None:
         if self._task is None:
             self._task = self._progress.add_task("", total=None)
         self._progress.update(self._task, description=STEPS[step], completed=done, total=of or None)
+        self.record.told(step, done, of)
 
 
 @contextmanager
-def _shown() -> Iterator[_Shown]:
+def _under_way(kind: str, models: list[str]) -> Iterator[_Shown]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -142,9 +151,18 @@ def _shown() -> Iterator[_Shown]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    shown = console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
+    with (
+        connect(settings().database_url, "casebook rebuild", autocommit=True) as conn,
+        Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as progress,
+    ):
+        record = begun(conn, kind, models, str(operator().id))
         try:
-            yield _Shown(progress, Console(soft_wrap=True))
+            yield _Shown(progress, conn, record)
         except (OneBuilds, BuildFailed, TablesInUse) as error:
+            record.ended(failure=str(error))
             fail(str(error))
+        except KeyboardInterrupt:
+            record.ended(failure="It was interrupted.")
+            raise

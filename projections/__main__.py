@@ -1,12 +1,14 @@
 """`python -m projections`: keeps the read models up to date until SIGTERM."""
 
 import signal
+import threading
 from functools import partial
 
 from domain.runtime import logs
 from domain.runtime.settings import settings
 from projections.follower import follow, once_connected
 from projections.generation import Key
+from projections.operations import perform
 from projections.rebuild import reshape
 
 
@@ -21,6 +23,8 @@ def main() -> None:
     key = Key(settings().database_url, settings().master_key_bytes)
     try:
         once_connected(partial(reshape, key))
+        # It goes on beside the follower, most of it in other processes; it ends with this one.
+        threading.Thread(target=perform, args=(key,), daemon=True).start()
         follow(key.url, key.codec)
     except KeyboardInterrupt:
         return

@@ -152,6 +152,12 @@ def setting(told: Recorder) -> None:
     told.ask("rotate_token", x.SUE, "POST", f"/tokens/{made['id']}/rotate")
     told.read("list_tokens", x.CLARA, "/tokens")
     told.ask("revoke_token", x.SUE, "DELETE", f"/tokens/{made['id']}")
+    told.read("list_read_models", x.SUE, "/read-models")
+    told.ask("rebuild_read_models", x.SUE, "POST", "/read-models/rebuild", {"models": ["cases"]})
+    told.ask("drop_old_read_models", x.SUE, "POST", "/read-models/drop-old")
+    asked = told.ask("verify_read_models", x.SUE, "POST", "/read-models/verify", {})
+    told.read("list_operations", x.SUE, "/read-models/operations?limit=1")
+    told.read("read_operation", x.SUE, f"/read-models/operations/{asked['id']}")
     link = told.ask("invite", x.SUE, "POST", f"/people/{x.id_of(x.ADA)}/invite")
     secret = {"secret": link["secret"], "password": PASSWORD}
     told.ask("set_password", None, "POST", "/passwords", secret)

@@ -291,6 +291,19 @@ def test_read_models_are_made_anew_and_verified(desk: Desk, terminal: Terminal) 
     anew = terminal.casebook("rebuild", "all", "--drop-old")
     assert f"made anew up to position {head(desk.settings)}" in anew.out
     assert anew.out.endswith("Dropped of before: access, activity, cases, directory.\n")
+    with psycopg.connect(desk.settings.database_url) as conn:
+        recorded = conn.execute(
+            "SELECT kind, by, differed, ended_at IS NOT NULL FROM desk.operations ORDER BY asked_at"
+        ).fetchall()
+    assert {by.partition(":")[0] for _, by, _, _ in recorded} == {"operator"}
+    kinds = [(kind, differed) for kind, _, differed, ended in recorded if ended]
+    assert kinds == [
+        ("verify", {}),
+        *[("verify", {"cases": 1})] * 2,
+        ("rebuild", {"cases": 1}),
+        ("rebuild", {}),
+        ("drop-old", {}),
+    ]
     for words in (("rebuild", "searches"), ("verify", "searches"), ("rebuild",)):
         refused = terminal.casebook(*words)
         assert (refused.status, "read model" in refused.err) == (2, True)
