@@ -24,7 +24,8 @@ from api.operating import AsJson, operator
 from api.terminal import fail, refuse, say
 from domain.runtime.database import connect
 from domain.runtime.settings import settings
-from projections.generation import TABLES, BuildFailed, Key, OneBuilds, TablesInUse, drop_old
+from projections.filling import BuildFailed, Key
+from projections.generation import TABLES, OneBuilds, TablesInUse, drop_old
 from projections.operations import Record, begun
 from projections.rebuild import rebuild as make_anew
 from projections.rebuild import verify as compare

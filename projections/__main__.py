@@ -6,8 +6,8 @@ from functools import partial
 
 from domain.runtime import logs
 from domain.runtime.settings import settings
+from projections.filling import Key
 from projections.follower import follow, once_connected
-from projections.generation import Key
 from projections.operations import perform
 from projections.rebuild import reshape
 

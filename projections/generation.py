@@ -11,25 +11,21 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from types import MappingProxyType
 from typing import Final
-from uuid import UUID
 
 from psycopg import Connection, IsolationLevel
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 
-from domain.recorded import Recorded
-from domain.runtime.codec import Codec
 from domain.runtime.database import connect
-from domain.runtime.history import HEAD, STREAMS, stored
-from domain.runtime.keys import Keyring
+from domain.runtime.history import HEAD
 from domain.runtime.processes import prepared
 from projections.comparing import Difference, differences
-from projections.follower import INTO, READ_MODELS, RELAXED, catch_up, passes, why
-from projections.page import Folded, Histories
+from projections.filling import BuildFailed, Key, fill_part
+from projections.follower import INTO, READ_MODELS, RELAXED, catch_up
+from projections.page import Folded
 
 # The tables that each read model writes.
 TABLES: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
@@ -40,7 +36,6 @@ PROCESSES: Final = 2
 # Parts of the streams by their ids, so many events each; what is one part needs no processes.
 EVENTS_A_PART: Final = 5_000
 MOST_PARTS: Final = 256
-AT_ONCE: Final = 2_000  # events that a process reads at a time
 ONE_BUILDS: Final = 0x0CA5EB002  # the advisory lock of the one that builds
 NEAR: Final = 500  # events that may be lacking when everybody is made to wait
 SWITCH_SECONDS: Final = 60.0
@@ -68,32 +63,8 @@ class OneBuilds(Exception):
     """Somebody is rebuilding or verifying a read model already."""
 
 
-class BuildFailed(Exception):
-    """The read model '{model}' cannot be made from the log, and stays as it is: {why}."""
-
-    def __init__(self, model: str, why: str) -> None:
-        super().__init__(model, why)  # as they are: it comes out of other processes
-
-    def __str__(self) -> str:
-        model, why = self.args
-        return (self.__doc__ or "").format(model=model, why=why)
-
-
 class TablesInUse(Exception):
     """Somebody has read the table for a minute: nothing was switched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What a process needs in order to read and write: it goes to others."""
-
-    url: str
-    master: bytes
-
-    @property
-    def codec(self) -> Codec:
-        """What decrypts the log."""
-        return Codec(Keyring(self.master))
 
 
 Told = Callable[[str, int, int], None]
@@ -247,54 +218,3 @@ def outdated(conn: Connection[TupleRow]) -> list[str]:
         for name, tables in TABLES.items()
         if any(conn.execute(OUTDATED, {"table": table}).fetchone() == (True,) for table in tables)
     ]
-
-
-def fill_part(key: Key, models: Sequence[str], part: tuple[int, int], up_to: int) -> int:
-    """Writes what happened in one part of the streams, of so many; how many events that was."""
-    done = 0
-    with connect(key.url, "casebook rebuild", autocommit=True) as conn:
-        conn.execute(RELAXED)
-        conn.execute(INTO, {"schema": "next"})
-        folded = Folded(key.codec)
-        for recorded in _streams(conn, key.codec, part, up_to):
-            page = Histories(recorded, folded, conn, up_to)
-            with conn.transaction():
-                for name in models:
-                    with _blamed(name):
-                        READ_MODELS[name](conn, page)
-            done += len(recorded)
-    return done
-
-
-@contextmanager
-def _blamed(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if passes(error):
-            raise
-        raise BuildFailed(what, why(error)) from None
-
-
-def _streams(
-    conn: Connection[TupleRow], codec: Codec, part: tuple[int, int], up_to: int
-) -> Iterator[list[Recorded]]:
-    """The events of one part of the streams, whole streams at a time."""
-    which, many = part
-    begins, ends = UUID(int=2**128 * which // many), UUID(int=2**128 * (which + 1) // many - 1)
-    place, kept = (begins, 0), list[Recorded]()
-    while True:
-        asked = {"stream": place[0], "version": place[1], "last": ends}
-        rows = conn.execute(STREAMS, {**asked, "up_to": up_to, "most": AT_ONCE}, binary=True)
-        with _blamed("all"):
-            read = codec.decode_all(stored(row) for row in rows)
-        if len(read) < AT_ONCE:
-            if kept or read:
-                yield kept + read
-            return
-        last = read[-1].stream
-        place, kept = (last, read[-1].version), [*kept, *read]
-        whole = [recorded for recorded in kept if recorded.stream != last]
-        if whole:
-            yield whole
-            kept = kept[len(whole) :]

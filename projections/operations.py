@@ -18,8 +18,9 @@ from psycopg.types.json import Jsonb
 
 from domain.runtime.database import connect
 from projections.comparing import Difference
+from projections.filling import BuildFailed, Key
 from projections.follower import once_connected
-from projections.generation import BuildFailed, Key, OneBuilds, TablesInUse, drop_old
+from projections.generation import OneBuilds, TablesInUse, drop_old
 from projections.rebuild import rebuild, verify
 
 LOOK_SECONDS: Final = 1.0

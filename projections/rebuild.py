@@ -14,17 +14,8 @@ from psycopg.sql import SQL, Identifier
 from domain.runtime.database import connect
 from domain.runtime.history import HEAD
 from projections.comparing import Difference
-from projections.generation import (
-    LIVE,
-    TABLES,
-    BuildFailed,
-    Key,
-    OneBuilds,
-    TablesInUse,
-    Told,
-    building,
-    outdated,
-)
+from projections.filling import BuildFailed, Key
+from projections.generation import LIVE, TABLES, OneBuilds, TablesInUse, Told, building, outdated
 
 PATIENCE_SECONDS: Final = 10.0  # for a read model to come to where the log was
 LOOK_SECONDS: Final = 0.1

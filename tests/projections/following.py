@@ -11,8 +11,8 @@ from domain.runtime.codec import Codec
 from domain.runtime.database import connect
 from domain.runtime.keys import Keyring
 from domain.runtime.settings import Settings
+from projections.filling import Key
 from projections.follower import MOST_EVENTS, READ_MODELS, Apply, catch_up, register
-from projections.generation import Key
 from projections.page import Folded
 
 TABLES = {

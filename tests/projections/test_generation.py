@@ -20,17 +20,11 @@ from domain import commands as c
 from domain.runtime.checkup import findings
 from domain.runtime.settings import Settings
 from domain.runtime.store import Store
-from projections import generation
+from projections import filling, generation
 from projections.comparing import ROW, Difference
+from projections.filling import BuildFailed, Key
 from projections.follower import ONE_FOLLOWS, READ_MODELS
-from projections.generation import (
-    BuildFailed,
-    OneBuilds,
-    TablesInUse,
-    building,
-    drop_old,
-    outdated,
-)
+from projections.generation import OneBuilds, TablesInUse, building, drop_old, outdated
 from projections.rebuild import rebuild, verify
 from tests import examples as x
 from tests.api.http import serving
@@ -138,6 +132,21 @@ def test_what_is_made_anew_is_what_was_there_and_the_old_one_is_kept(
     assert kept == "Wrong"
     assert drop_old(live) == ["cases"]
     assert (tables(live, "old"), drop_old(live)) == (set(), [])
+
+
+def test_in_many_parts_and_processes_it_is_the_same(
+    shown: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "EVENTS_A_PART", 3)
+    assert verified(shown.settings) == []
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5])
+def test_however_much_is_read_at_a_time_it_is_the_same(
+    shown: Desk, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(filling, "AT_ONCE", at_once)
+    assert verified(shown.settings) == []
 
 
 def test_a_read_model_that_stopped_goes_on_after_it_was_made_anew(
@@ -299,7 +308,7 @@ def test_one_is_built_at_a_time(shown: Desk) -> None:
 def test_what_cannot_be_read_is_said_and_the_live_one_stays(shown: Desk) -> None:
     before = rows(shown.settings), positions(shown.settings)
     key = key_of(shown.settings)
-    other = generation.Key(key.url, bytes(32))
+    other = Key(key.url, bytes(32))
     with pytest.raises(BuildFailed, match="stays as it is: KeyUnusable"):
         rebuild(other, READ_MODELS, silent)
     assert (rows(shown.settings), positions(shown.settings)) == before
