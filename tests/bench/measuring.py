@@ -59,6 +59,11 @@ def settings_of(server: EmbeddedPostgres) -> Settings:
     return Settings.model_validate({**urls, "master_key": MASTER_KEY})
 
 
+def sized() -> int:
+    """How many cases a bench that grows with the desk has: BENCH_CASES."""
+    return int(os.environ.get("BENCH_CASES", "100000"))
+
+
 def medians(contestants: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """Each contestant's median over `rounds`."""
     return {
