@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from random import Random
 
@@ -24,7 +24,7 @@ from projections import filling, generation
 from projections.comparing import ROW, Difference
 from projections.filling import BuildFailed, Key
 from projections.follower import ONE_FOLLOWS, READ_MODELS
-from projections.generation import OneBuilds, TablesInUse, building, drop_old, outdated
+from projections.generation import Generation, OneBuilds, TablesInUse, building, drop_old, outdated
 from projections.rebuild import rebuild, verify
 from tests import examples as x
 from tests.api.http import serving
@@ -114,6 +114,26 @@ def written(desk: Desk) -> Iterator[list[int]]:
         thread.join()
 
 
+@contextmanager
+def watched(desk: Desk) -> Iterator[list[int]]:
+    """Somebody looks all the time how far a read model is."""
+    seen, ended = [0], threading.Event()
+
+    def look() -> None:
+        with psycopg.connect(desk.settings.database_url, autocommit=True) as conn:
+            while not ended.is_set():
+                row = conn.execute("SELECT position FROM read.models WHERE name = 'cases'")
+                seen.append((row.fetchone() or (0,))[0])
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
+
+
 def test_what_is_made_anew_is_what_was_there_and_the_old_one_is_kept(
     shown: Desk, live: Connection[TupleRow]
 ) -> None:
@@ -165,6 +185,7 @@ def test_while_it_is_made_commands_and_reads_go_on_and_nothing_is_lost(shown: De
     with (
         followed(shown),
         written(shown) as done,
+        watched(shown) as seen,
         psycopg.connect(shown.settings.database_url, autocommit=True) as reader,
     ):
         for _ in range(3):
@@ -175,9 +196,48 @@ def test_while_it_is_made_commands_and_reads_go_on_and_nothing_is_lost(shown: De
             counts.append(row[0] if row else 0)
             assert verified(shown.settings) == []
     assert counts == sorted(counts)
+    assert seen == sorted(seen), "a position never goes back"
     projected(shown.settings)
     assert set(positions(shown.settings).values()) == {(head(shown.settings), None)}
     assert verified(shown.settings) == []
+
+
+def test_what_was_shown_a_moment_before_the_switch_is_shown_after_it(
+    shown: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Overtaken(Generation):
+        def _switched(self) -> int:
+            on(shown, some_cases)
+            projected(shown.settings)
+            return super()._switched()
+
+    monkeypatch.setattr(generation, "Generation", Overtaken)
+    before = len(rows(shown.settings)["cases"])
+    done = rebuild(key_of(shown.settings), READ_MODELS, silent)
+    assert len(rows(shown.settings)["cases"]) == before + 4
+    assert set(positions(shown.settings).values()) == {(done.position, None)}
+    assert done.position == head(shown.settings)
+
+
+def test_while_it_is_switched_the_follower_waits(
+    shown: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = threading.Thread(target=projected, args=(shown.settings,))
+
+    class Raced(Generation):
+        def follow(self, up_to: int | None = None, models: Collection[str] | None = None) -> None:
+            super().follow(up_to, models)
+            if up_to is not None and models is None:  # in the transaction that switches
+                on(shown, some_cases)
+                follower.start()
+                follower.join(1)
+
+    monkeypatch.setattr(generation, "Generation", Raced)
+    with watched(shown) as seen:
+        rebuild(key_of(shown.settings), READ_MODELS, silent)
+        follower.join()
+    assert seen == sorted(seen)
+    assert set(positions(shown.settings).values()) == {(head(shown.settings), None)}
 
 
 NOBODY = x.named("nobody")
