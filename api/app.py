@@ -15,6 +15,7 @@ from api import (
     commands,
     configuration,
     errors,
+    exporting,
     feed,
     health,
     lists,
@@ -40,6 +41,7 @@ from projections.positions import Positions
 # What is read most stands first; and /cases/changes is no case.
 ROUTED = (
     lists,
+    exporting,
     cases,
     activity,
     feed,
@@ -117,6 +119,7 @@ async def opened(chosen: Settings) -> AsyncIterator[Services]:
         async with positions.listening():
             yield Services(
                 reads=reads,
+                reads_url=chosen.for_reading,
                 store=store,
                 tokens=Tokens(store.pool, store.lookup.documents),
                 positions=positions,

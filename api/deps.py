@@ -36,6 +36,8 @@ class Services:
     """What this process has open."""
 
     reads: Pool
+    reads_url: str
+    """Of the same database, for what needs a connection of its own."""
     store: Store
     tokens: Tokens
     positions: Positions

@@ -65,6 +65,7 @@ RULES: Final = tuple(
 )
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "list_cases": ("cursor-not-ours", "filter-for-the-desk"),
+    "export_cases": ("filter-for-the-desk", "column-unknown"),
     "list_changes": ("ahead-of-the-log",),
     "feed": ("ahead-of-the-log", "epoch-differs", "case-unknown"),
     "list_people": ("cursor-not-ours",),
@@ -182,7 +183,8 @@ def _exemplify(operation: Described) -> None:
         operation["requestBody"]["content"]["application/json"]["example"] = told["sent"]
     response = operation["responses"].get(str(told["status"]))
     if response and told["answered"] is not None:
-        response["content"]["application/json"]["example"] = told["answered"]
+        kind = next(iter(response["content"]))  # JSON but for files
+        response["content"][kind]["example"] = told["answered"]
 
 
 @cache

@@ -19,10 +19,11 @@ from api.auth import NoScopeForThat, NotOnTheirBehalf, ScopeMissing, TokenRefuse
 from api.configuration import AnotherCalendar
 from api.cursors import CursorNotOurs
 from api.deps import HeaderRefused
+from api.exporting import ColumnUnknown
 from api.feed import EpochDiffers
+from api.filters import FilterForTheDesk
 from api.limits import BodyTooLarge
 from api.links import LinkUnknown
-from api.lists import FilterForTheDesk
 from api.passage import passage_of
 from api.people import AddressTaken, SuccessorRequired
 from api.rates import TooManyRequests
@@ -76,6 +77,7 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     TokenUnknown: HTTPStatus.NOT_FOUND,
     ScopesRequired: HTTPStatus.UNPROCESSABLE_ENTITY,
     TwoTokensLive: HTTPStatus.CONFLICT,
+    ColumnUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     ReadModelUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     OperationUnknown: HTTPStatus.NOT_FOUND,
     NotSignedIn: HTTPStatus.UNAUTHORIZED,

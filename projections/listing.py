@@ -188,7 +188,7 @@ def _listed(
     return LISTED.format(
         by=SQL(by),
         columns=columns(Line),
-        where=_where(condition, names),
+        where=where(condition, names),
         beyond=BEYOND.format(by=SQL(by), beyond=sign, type=SQL(beyond)) if beyond else SQL(""),
         direction=SQL("DESC" if descends else "ASC"),
     ).as_bytes(None)
@@ -199,7 +199,7 @@ async def counted(
 ) -> int:
     """How many cases there are."""
     condition, values = seen
-    statement = COUNT.format(where=_where(condition, tuple(conditions)))
+    statement = COUNT.format(where=where(condition, tuple(conditions)))
     row = await (await conn.execute(statement, {**values, **conditions})).fetchone()
     return int(row[0]) if row else 0
 
@@ -264,5 +264,6 @@ async def of_person(
     return await (await conn.execute(OF_PERSON, {"person": person})).fetchall()
 
 
-def _where(condition: LiteralString, names: tuple[str, ...]) -> Composed:
+def where(condition: LiteralString, names: tuple[str, ...]) -> Composed:
+    """What a case must be: there for the viewer, and under each of these conditions."""
     return SQL(" AND ").join([SQL(condition), *(SQL(CONDITIONS[name]) for name in names)])

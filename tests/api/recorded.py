@@ -112,6 +112,8 @@ def reading(told: Recorder) -> None:
     bulk = {"ids": [case, other], "command": {"change-tags": {"add": ["quarter-end"]}}}
     told.ask("bulk", x.ANNA, "POST", "/cases/bulk", bulk)
     told.read("list_cases", x.ANNA, "/cases?status=all&limit=2")
+    exported = told.http.get(x.ANNA, "/cases/export?status=all")
+    told.told["export_cases"] = {"sent": None, "status": 200, "answered": exported.text}
     told.read("list_changes", x.ANNA, "/cases/changes?limit=1")
     told.read("read_case", x.ANNA, f"/cases/{case}")
     told.read("case_events", x.CLARA, f"/cases/{other}/events")
