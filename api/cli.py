@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http.client import HTTPConnection, HTTPException
+from importlib.metadata import version
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
@@ -49,8 +51,19 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"casebook {version('casebook')}")
+        raise typer.Exit
+
+
 @app.callback()
-def here(context: typer.Context) -> None:
+def here(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="The release.")
+    ] = False,
+) -> None:
     # What a pool says while it tries again is for a service's log; a person is told once.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     if context.invoked_subcommand in ON_THE_DATABASE:

@@ -5,6 +5,7 @@ import os
 import subprocess
 from base64 import b64encode
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,12 @@ def test_who_was_added_over_http_is_found_by_the_address(desk: Desk, terminal: T
     assert terminal.casebook("token", "crm@acme.com", "--scope", "cases:read").status == 0
     link = terminal.casebook("people", "invite", "clara@acme.com").out
     assert "/welcome/" in link
+
+
+def test_it_says_its_release(tmp_path: Path) -> None:
+    """Also where there is no database, and nothing is set."""
+    said = Terminal(tmp_path, None).casebook("--version")
+    assert (said.status, said.out) == (0, f"casebook {version('casebook')}\n")
 
 
 def test_read_models_are_made_anew_and_verified(desk: Desk, terminal: Terminal) -> None:
