@@ -16,6 +16,7 @@ from api import (
     configuration,
     errors,
     exporting,
+    facets,
     feed,
     health,
     lists,
@@ -41,6 +42,7 @@ from projections.positions import Positions
 # What is read most stands first; and /cases/changes is no case.
 ROUTED = (
     lists,
+    facets,
     exporting,
     cases,
     activity,

@@ -65,6 +65,7 @@ RULES: Final = tuple(
 )
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "list_cases": ("cursor-not-ours", "filter-for-the-desk"),
+    "case_facets": ("filter-for-the-desk",),
     "export_cases": ("filter-for-the-desk", "column-unknown"),
     "list_changes": ("ahead-of-the-log",),
     "feed": ("ahead-of-the-log", "epoch-differs", "case-unknown"),

@@ -112,6 +112,7 @@ def reading(told: Recorder) -> None:
     bulk = {"ids": [case, other], "command": {"change-tags": {"add": ["quarter-end"]}}}
     told.ask("bulk", x.ANNA, "POST", "/cases/bulk", bulk)
     told.read("list_cases", x.ANNA, "/cases?status=all&limit=2")
+    told.read("case_facets", x.ANNA, "/cases/facets?status=all")
     exported = told.http.get(x.ANNA, "/cases/export?status=all")
     told.told["export_cases"] = {"sent": None, "status": 200, "answered": exported.text}
     told.read("list_changes", x.ANNA, "/cases/changes?limit=1")
