@@ -1,11 +1,11 @@
 """Lists of cases over HTTP: filtered, sorted, page by page; and what changed since a position."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from api.auth import Scope
 from api.bodies import Changes, Listed
@@ -32,6 +32,24 @@ class Asked(Filtered):
     cursor: Annotated[
         str | None, Field(max_length=600, description="The `next` or `prev` of another page.")
     ] = None
+    page: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="For people, instead of a cursor: the page of that number, within the "
+            "first 10,000 cases. Meanwhile a case may move; by cursors none is missed.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.page is not None and self.cursor is not None:
+            msg = "a page is named by its number or by a cursor, not by both"
+            raise ValueError(msg)
+        if ((self.page or 1) - 1) * self.limit >= listing.MOST_COUNTED:
+            msg = "pages are numbered within the first 10,000 cases: go on with the cursor"
+            raise ValueError(msg)
+        return self
 
 
 @router.get("", response_model=Listed, openapi_extra=described(Asked))
@@ -104,6 +122,7 @@ def _wanted(asked: Asked, conditions: Mapping[str, Any], by: Asking) -> Wanted:
         descending=asked.sort.startswith("-"),
         most=asked.limit,
         cursor=read_cursor(asked.cursor, asked.sort) if asked.cursor else None,
+        skipped=((asked.page or 1) - 1) * asked.limit,
         publicly=not by.by.sees_internal,
     )
 
@@ -113,7 +132,8 @@ def _ways(found: Found, wanted: Wanted) -> dict[str, str | None]:
     cursor, rows = wanted.cursor, found.rows
     sort = f"-{wanted.sort}" if wanted.descending else wanted.sort
     came_back = cursor is not None and cursor.before
-    forwards, backwards = came_back or found.more, found.more if came_back else cursor is not None
+    forwards = came_back or found.more
+    backwards = found.more if came_back else cursor is not None or wanted.skipped > 0
 
     def beside(row: tuple[Any, Line], *, before: bool) -> str:
         return write_cursor(Cursor(row[0], row[1].id, before), sort)

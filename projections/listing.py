@@ -92,7 +92,8 @@ SELECT t.total, p.*
             SELECT FROM read.cases c WHERE {where} LIMIT %(most_counted)s) AS counted) AS t
   LEFT JOIN (
       SELECT {by} AS sorted_by, {columns} FROM read.cases c
-       WHERE {where} {beyond} ORDER BY {by} {direction}, c.id {direction} LIMIT %(most)s) AS p
+       WHERE {where} {beyond} ORDER BY {by} {direction}, c.id {direction}
+       LIMIT %(most)s OFFSET %(skipped)s) AS p
     ON true
  ORDER BY p.sorted_by {direction}, p.id {direction}
 """)
@@ -128,6 +129,8 @@ class Wanted:
     descending: bool = True
     most: int = 25
     cursor: Cursor | None = None
+    skipped: int = 0
+    """So many are passed over: only where people count pages, for it reads all of them."""
     publicly: bool = False
     """By the last change that a customer may know of."""
 
@@ -160,6 +163,7 @@ async def listed(
         descends=wanted.descending != backwards,
     )
     values = {**given, **wanted.conditions, "most": wanted.most + 1}
+    values["skipped"] = wanted.skipped
     values["most_counted"] = None if exactly else MOST_COUNTED + 1
     if cursor:
         values |= {"value": cursor.value, "id": cursor.id}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -261,3 +262,36 @@ def test_one_s_own_cases_are_asked_for_as_me(many: Http) -> None:
     assert {row["assignee"]["name"] for row in mine} == {"Anna"}
     adas = page(many, x.ADA, {"contact": "me", "status": "all"})["cases"]
     assert {row["contact"]["name"] for row in adas} == {"Ada"}
+
+
+def test_pages_by_number_are_the_pages_by_cursor(many: Http) -> None:
+    """And from a page with a number one goes on by cursors, both ways."""
+    query = "/cases?status=all&sort=subject&limit=3"
+    by_cursor: list[list[str]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = many.get(x.ANNA, f"{query}&cursor={cursor}" if cursor else query).json()
+        by_cursor.append([row["id"] for row in page["cases"]])
+        cursor = page["next"]
+    pages = [many.get(x.ANNA, f"{query}&page={n + 1}").json() for n in range(len(by_cursor))]
+    assert [[row["id"] for row in page["cases"]] for page in pages] == by_cursor
+    assert (pages[0]["prev"], pages[-1]["next"]) == (None, None)
+    for before, page in pairwise(pages):
+        behind = many.get(x.ANNA, f"{query}&cursor={before['next']}").json()["cases"]
+        assert behind == page["cases"]
+        back = many.get(x.ANNA, f"{query}&cursor={page['prev']}").json()["cases"]
+        assert back == before["cases"]
+    beyond = many.get(x.ANNA, f"{query}&page={len(pages) + 1}").json()
+    assert (beyond["cases"], beyond["total"]) == ([], pages[0]["total"])
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=401", "page=101&limit=100", "page=x"])
+def test_a_page_that_no_number_names_is_refused(many: Http, query: str) -> None:
+    assert many.get(x.ANNA, f"/cases?{query}").status_code == 422
+
+
+def test_a_page_is_named_in_one_way(many: Http) -> None:
+    cursor = many.get(x.ANNA, "/cases?limit=1").json()["next"]
+    refused = many.get(x.ANNA, f"/cases?limit=1&page=2&cursor={cursor}")
+    assert refused.status_code == 422
+    assert "not by both" in refused.text
