@@ -38,6 +38,7 @@ READ_MODELS: Final[Mapping[str, Apply]] = MappingProxyType(
 
 MOST_EVENTS: Final = 1_000  # a page
 ONE_FOLLOWS: Final = 0x0CA5EB001  # the advisory lock of the one that writes
+ONE_BUILDS: Final = 0x0CA5EB002  # the advisory lock of the one that builds another generation
 STANDBY_SECONDS: Final = 0.5  # between two tries to be the one
 IDLE_SECONDS: Final = 5.0  # a look without having been woken, should a notification get lost
 
@@ -48,6 +49,13 @@ LISTEN: Final = "LISTEN events"
 NOTIFY: Final = "SELECT pg_notify('projected', %(position)s::text)"
 # A read model is written where this leads: `read`, or the generation that is being built.
 INTO: Final = "SELECT set_config('search_path', %(schema)s, false)"
+# What was read before, and what somebody left behind who died building it, have the words too.
+# Whoever is building now follows the log, and comes to the same event.
+FORGET: Final = """
+SELECT read.drop_generation('old'),
+       CASE WHEN pg_try_advisory_xact_lock(%(builds)s) THEN read.drop_generation('next') END
+ WHERE current_schema() = 'read'
+"""
 REGISTER: Final = "INSERT INTO models (name) VALUES (%(name)s) ON CONFLICT DO NOTHING"
 # Whatever stopped is tried again at each start: the cause may be mended by then.
 RETRY: Final = "UPDATE models SET failed_at = NULL, failure = NULL WHERE failed_at IS NOT NULL"
@@ -153,6 +161,8 @@ def catch_up(
             return True
         _alarm_at_holes(start, recorded)
         page = Page(recorded, folded, conn)
+        if page.destroys:
+            conn.execute(FORGET, {"builds": ONE_BUILDS})
         for name in reading:
             _apply(conn, name, models[name], page)
         conn.execute(NOTIFY, {"position": page.last})

@@ -24,7 +24,7 @@ from domain.runtime.history import HEAD
 from domain.runtime.processes import prepared
 from projections.comparing import Difference, differences
 from projections.filling import BuildFailed, Key, fill_part
-from projections.follower import INTO, READ_MODELS, RELAXED, catch_up
+from projections.follower import INTO, ONE_BUILDS, READ_MODELS, RELAXED, catch_up
 from projections.page import Folded
 
 # The tables that each read model writes.
@@ -36,7 +36,6 @@ PROCESSES: Final = 2
 # Parts of the streams by their ids, so many events each; what is one part needs no processes.
 EVENTS_A_PART: Final = 5_000
 MOST_PARTS: Final = 256
-ONE_BUILDS: Final = 0x0CA5EB002  # the advisory lock of the one that builds
 NEAR: Final = 500  # events that may be lacking when everybody is made to wait
 SWITCH_SECONDS: Final = 60.0
 PAUSE_SECONDS: Final = 0.1

@@ -103,6 +103,11 @@ class Page:
         """The position of the last event."""
         return self.recorded[-1].position
 
+    @property
+    def destroys(self) -> bool:
+        """Whether words were destroyed here: nothing may go on having them."""
+        return _destroys(self.recorded)
+
     @cached_property
     def cases(self) -> Mapping[UUID, Case]:
         """Each case of the page as it is after its last event there."""

@@ -240,6 +240,36 @@ def test_while_it_is_switched_the_follower_waits(
     assert set(positions(shown.settings).values()) == {(head(shown.settings), None)}
 
 
+def test_words_that_are_destroyed_leave_the_other_generations_too(
+    shown: Desk, live: Connection[TupleRow]
+) -> None:
+    """What was read before, and what somebody left behind who died building it."""
+    key = key_of(shown.settings)
+    rebuild(key, READ_MODELS, silent)
+    live.execute("SELECT read.begin_generation('{cases}', '{cases}')")
+    live.execute("INSERT INTO next.cases SELECT * FROM read.cases")
+    on(shown, some_cases)
+    projected(shown.settings)
+    assert tables(live, "old")
+    assert tables(live, "next")
+
+    async def redacted(store: Store) -> None:
+        case = await raised(store)
+        await asked(store, case, c.Redact(version=1, reason="A name."), x.SUE)
+
+    on(shown, redacted)
+    projected(shown.settings)
+    assert (tables(live, "old"), tables(live, "next")) == (set(), set())
+    with building(key, ["cases"]) as at_work:
+        at_work.fill(head(shown.settings), silent)
+        on(shown, redacted)
+        projected(shown.settings)
+        assert tables(live, "next"), "whoever is at work comes to it"
+        at_work.follow()
+        kept = str(live.execute("SELECT subject FROM next.cases ORDER BY number").fetchall()[-1])
+    assert kept == "('[redacted]',)"
+
+
 NOBODY = x.named("nobody")
 # By what a row is known, what makes another one of it, and what else of it can be changed.
 KEYS = {
