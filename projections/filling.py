@@ -1,5 +1,7 @@
 """Fills the tables of a generation, stream by stream, in any number of processes."""
 
+import gc
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from domain.runtime.keys import Keyring
 from projections.follower import INTO, READ_MODELS, RELAXED, passes, why
 from projections.page import Folded, Histories
 
+LESS_URGENT: Final = 10
 AT_ONCE: Final = 2_000  # events that a process reads at a time
 
 
@@ -42,6 +45,12 @@ class Key:
     def codec(self) -> Codec:
         """What decrypts the log."""
         return Codec(Keyring(self.master))
+
+
+def at_leisure() -> None:
+    """For a process that only fills: whoever answers people goes first."""
+    gc.disable()
+    os.nice(LESS_URGENT)
 
 
 def fill_part(key: Key, models: Sequence[str], part: tuple[int, int], up_to: int) -> int:

@@ -6,7 +6,6 @@ where the other one is, is compared with it there, and takes its place in one st
 meanwhile leaves `next` behind, which the next one begins anew.
 """
 
-import gc
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -23,7 +22,7 @@ from domain.runtime.database import connect
 from domain.runtime.history import HEAD
 from domain.runtime.processes import prepared
 from projections.comparing import Difference, differences
-from projections.filling import BuildFailed, Key, fill_part
+from projections.filling import BuildFailed, Key, at_leisure, fill_part
 from projections.follower import INTO, ONE_BUILDS, READ_MODELS, RELAXED, catch_up
 from projections.page import Folded
 
@@ -101,7 +100,7 @@ class Generation:
         if many == 1:
             yield fill_part(self._key, self.models, (0, 1), up_to)
             return
-        with ProcessPoolExecutor(PROCESSES, prepared(fill_part.__module__), gc.disable) as pool:
+        with ProcessPoolExecutor(PROCESSES, prepared(fill_part.__module__), at_leisure) as pool:
             parts = [
                 pool.submit(fill_part, self._key, self.models, (part, many), up_to)
                 for part in range(many)
