@@ -8,7 +8,7 @@ meanwhile leaves `next` behind, which the next one begins anew.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from itertools import groupby
 from types import MappingProxyType
@@ -85,13 +85,13 @@ class Generation:
         Raises:
             BuildFailed: an event cannot be read, or not be shown.
         """
-        tables = {"tables": self._tables}
-        self._conn.execute(BEGIN, {"models": self.models, **tables})
+        self._conn.execute(BEGIN, {"models": self.models, "tables": self._tables})
         done = 0
         for events in self._parts(up_to):
             told("fill", done := done + events, up_to)
         told("index", done, up_to)
-        self._conn.execute(INDEX, tables)
+        with ThreadPoolExecutor(PROCESSES) as threads:
+            list(threads.map(self._index, self._tables))
         self._conn.execute(FILLED, {"position": up_to})
 
     def _parts(self, up_to: int) -> Iterator[int]:
@@ -106,6 +106,10 @@ class Generation:
                 for part in range(many)
             ]
             yield from (part.result() for part in as_completed(parts))
+
+    def _index(self, table: str) -> None:
+        with connect(self._key.url, "casebook rebuild", autocommit=True) as conn:
+            conn.execute(INDEX, {"tables": [table]})
 
     def follow(self, up_to: int | None = None, models: Collection[str] | None = None) -> None:
         """Goes on as the follower does, to a position or to the head.
