@@ -46,10 +46,12 @@ class Edge:
         passage = Passage(_request_id(scope))
         scope[KEY] = passage
         structlog.contextvars.bind_contextvars(request_id=passage.id)
-        began = perf_counter()
+        began, limit = perf_counter(), asyncio.timeout(self._seconds)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if not limit.expired():  # how fast a long answer is read is not ours to limit
+                    limit.reschedule(None)
                 passage.status = message["status"]
                 message = {**message, "headers": _safe(message["headers"], passage)}
             await send(message)
@@ -57,7 +59,7 @@ class Edge:
         # PostgreSQL's texts have no NUL, so nothing that is asked for has one.
         whole = "\0" not in scope["path"] and b"%00" not in scope["query_string"]
         try:
-            async with asyncio.timeout(self._seconds):
+            async with limit:
                 await (self._app if whole else _refused)(scope, limited(receive), sending)
         except TimeoutError:
             log.warning(SLOW, route=passage.route)

@@ -87,7 +87,7 @@ COPY (SELECT {columns} FROM read.cases c WHERE {where} ORDER BY {by} {direction}
 """)
 THROUGH: Final = "SELECT min(position) FROM read.models WHERE name = ANY(%(models)s)"
 # Longer than any list may take: a million lines are no mistake.
-NOT_FOREVER: Final = "SET LOCAL statement_timeout = '10min'"
+NOT_FOREVER: Final = "SET LOCAL statement_timeout = '1min'"
 
 
 class Written(NamedTuple):

@@ -128,6 +128,26 @@ def takes(bucket: Buckets, key: str) -> bool:
     return False
 
 
+def test_an_answer_that_has_begun_may_be_read_slowly(desk: Desk) -> None:
+    async def slow(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.3)
+        await send({"type": "http.response.body", "body": b"all of it"})
+
+    sent: list[Any] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    settings = desk.settings.model_copy(update={"request_seconds": 0.05})
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+    asyncio.run(Edge(slow, settings)(scope, receive, send))
+    assert sent[-1]["body"] == b"all of it"
+
+
 def test_a_request_that_takes_too_long_is_ended_and_said_to_be(desk: Desk) -> None:
     async def stuck(_scope: Scope, _receive: Receive, _send: Send) -> None:
         await asyncio.sleep(60)
