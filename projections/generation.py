@@ -9,6 +9,7 @@ meanwhile leaves `next` behind, which the next one begins anew.
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import groupby
 from types import MappingProxyType
@@ -100,12 +101,17 @@ class Generation:
         if many == 1:
             yield fill_part(self._key, self.models, (0, 1), up_to)
             return
-        with ProcessPoolExecutor(PROCESSES, prepared(fill_part.__module__), at_leisure) as pool:
+        pool = ProcessPoolExecutor(PROCESSES, prepared(fill_part.__module__), at_leisure)
+        try:
             parts = [
                 pool.submit(fill_part, self._key, self.models, (part, many), up_to)
                 for part in range(many)
             ]
             yield from (part.result() for part in as_completed(parts))
+        except BrokenProcessPool:
+            raise BuildFailed("all", "a process that filled it was ended") from None
+        finally:
+            pool.shutdown(cancel_futures=True)  # what has not begun is not waited for
 
     def _index(self, table: str) -> None:
         with connect(self._key.url, "casebook rebuild", autocommit=True) as conn:

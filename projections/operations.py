@@ -12,11 +12,13 @@ from time import sleep
 from typing import Final
 from uuid import UUID
 
-from psycopg import AsyncConnection, Connection
+import structlog
+from psycopg import AsyncConnection, Connection, OperationalError
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from domain.runtime.database import connect
+from domain.runtime.logs import failure_of
 from projections.comparing import Difference
 from projections.filling import BuildFailed, Key
 from projections.follower import once_connected
@@ -49,6 +51,11 @@ UPDATE desk.operations
    SET began_at = coalesce(began_at, now()), step = %(step)s, done = %(done)s, of = %(of)s
  WHERE id = %(id)s
 """
+# Of a command that was killed nobody else will say so.
+DEAD: Final = """
+UPDATE desk.operations SET ended_at = now(), step = NULL, failure = 'The command was ended.'
+ WHERE here AND ended_at IS NULL AND id <> %(id)s
+"""
 END: Final = """
 UPDATE desk.operations
    SET ended_at = now(), step = NULL, position = %(position)s, differed = %(differed)s,
@@ -71,6 +78,9 @@ SELECT m.name, m.position, m.failed_at, m.failure,
        to_regclass('old.' || quote_ident(m.name)) IS NOT NULL AS has_old
   FROM read.models m, (SELECT max(notification_id) AS head FROM log.events) h ORDER BY m.name
 """
+
+OPERATION_FAILED: Final = "operation_failed"
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +124,13 @@ class Record:
     def __init__(self, conn: Connection[TupleRow], operation: UUID) -> None:
         self._conn, self._id = conn, operation
         self._found: Counter[str] = Counter()
+        self._alone = False
 
     def told(self, step: str, done: int, of: int) -> None:
-        """How far it is."""
+        """How far it is. Whoever has come to tell that is the only one who builds."""
+        if not self._alone:
+            self._conn.execute(DEAD, {"id": self._id})
+            self._alone = True
         self._conn.execute(STEP, {"id": self._id, "step": step, "done": done, "of": of})
 
     def found(self, difference: Difference) -> None:
@@ -195,6 +209,11 @@ def _performed(conn: Connection[TupleRow], key: Key, asked: Operation) -> bool:
         return False
     except (BuildFailed, TablesInUse) as error:
         record.ended(failure=str(error))
+    except OperationalError:
+        raise  # the connection is lost: done again on a new one
+    except Exception as error:  # a defect costs one operation, never all that come after it
+        log.exception(OPERATION_FAILED, operation=asked.id)
+        record.ended(failure=failure_of(error))
     return True
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from domain.values import Actor
 from projections.generation import TABLES, building
+from projections.operations import begun
 from tests import examples as x
 from tests.api.http import Http
 from tests.deploy.running import within
@@ -124,6 +125,27 @@ def test_whoever_dies_over_it_finds_it_again(http: Http) -> None:
         process.wait()
     with followed(http):
         assert what_came_of(http, operation)["differed"] == {"cases": 2}
+
+
+def test_an_operation_that_fails_says_so_and_the_next_one_is_done(http: Http) -> None:
+    """Also one whose models are not known, and a command that was killed over its own."""
+    http.raised()
+    http.shown()
+    settings = http.desk.settings
+    with psycopg.connect(settings.database_url, autocommit=True) as conn:
+        killed = begun(conn, "verify", ["cases"], "operator:somebody")
+        killed.told("fill", 1, 2)
+        conn.execute(
+            "INSERT INTO desk.operations (kind, models, by, here) VALUES"
+            " ('rebuild', '{}', 'somebody', false)"
+        )
+    after = asked_for(http, "verify")
+    with followed(http):
+        assert what_came_of(http, after)["failure"] is None
+    ended = {one["kind"]: one for one in http.get(x.SUE, "/read-models/operations").json()}
+    assert ended["rebuild"]["failure"]
+    killed_one = http.get(x.SUE, "/read-models/operations").json()[-1]
+    assert killed_one["failure"] == "The command was ended."
 
 
 def _waits(http: Http, operation: str) -> bool:

@@ -34,6 +34,7 @@ from tests.desks import MASTER_KEY, Desk
 from tests.domain.runtime.test_store import asked, on, raised
 from tests.projections.following import (
     codec_of,
+    dies,
     head,
     key_of,
     positions,
@@ -402,6 +403,17 @@ def test_what_cannot_be_read_is_said_and_the_live_one_stays(shown: Desk) -> None
     with pytest.raises(BuildFailed, match="stays as it is: KeyUnusable"):
         rebuild(other, READ_MODELS, silent)
     assert (rows(shown.settings), positions(shown.settings)) == before
+
+
+def test_that_a_process_which_fills_was_ended_is_said(
+    shown: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "EVENTS_A_PART", 3)
+    monkeypatch.setattr(generation, "fill_part", dies)
+    before = rows(shown.settings)
+    with pytest.raises(BuildFailed, match="a process that filled it was ended"):
+        rebuild(key_of(shown.settings), READ_MODELS, silent)
+    assert rows(shown.settings) == before
 
 
 def test_who_reads_is_waited_for_and_shuts_nobody_out(
