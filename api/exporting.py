@@ -12,12 +12,11 @@ from pydantic import Field
 
 from api.auth import Scope
 from api.deps import Asking, By
-from api.filters import Filtered, FilterForTheDesk, conditions_of, described, read
+from api.filters import Filtered, FilterForTheDesk, described, read, wanted_of
 from api.lists import MODELS
 from api.showing import Showing
 from projections import access, export
 from projections.export import COLUMNS, SHOWN
-from projections.listing import Wanted
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
@@ -58,12 +57,6 @@ async def export_cases(by: By, request: Request) -> StreamingResponse:
     asked = read(Exported, request.scope["query_string"])
     await by.reached(MODELS)
     columns = await _columns(asked, by)
-    wanted = Wanted(
-        conditions=conditions_of(asked, by),
-        sort=asked.sort.removeprefix("-"),
-        descending=asked.sort.startswith("-"),
-        publicly=not by.by.sees_internal,
-    )
     # It has no name, and is complete before the first byte is sent: no transaction waits for a slow
     # reader.
     file = tempfile.TemporaryFile()  # noqa: SIM115  closed when it was sent
@@ -71,7 +64,7 @@ async def export_cases(by: By, request: Request) -> StreamingResponse:
         export.write,
         file,
         by.given.reads_url,
-        wanted,
+        wanted_of(asked, by),
         access.visible_to(by.by),
         columns,
         asked.format,

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from api.deps import READING, Asking
 from domain.values import Awaited, Instant, Key, Reference, Severity, Status, Value
 from projections import listing
+from projections.listing import Wanted
 
 Wants = TypeVar("Wants", bound="Filtered")
 
@@ -140,6 +141,16 @@ def conditions_of(asked: Filtered, by: Asking) -> dict[str, Any]:
     if asked.contact:
         found["contact"] = _people(asked.contact, by)
     return found | _assigned(asked, by) | _awaited(asked) | _aged(asked)
+
+
+def wanted_of(asked: Filtered, by: Asking) -> Wanted:
+    """The cases that are asked for, as this viewer would have them sorted."""
+    return Wanted(
+        conditions=conditions_of(asked, by),
+        sort=asked.sort.removeprefix("-"),
+        descending=asked.sort.startswith("-"),
+        publicly=not by.by.sees_internal,
+    )
 
 
 def _statuses(asked: Filtered) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Lists of cases over HTTP: filtered, sorted, page by page; and what changed since a position."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final, Self
 
 import orjson
@@ -11,7 +11,7 @@ from api.auth import Scope
 from api.bodies import Changes, Listed
 from api.cursors import read_cursor, write_cursor
 from api.deps import READING, Asking, By
-from api.filters import Filtered, conditions_of, described, read
+from api.filters import Filtered, described, read, wanted_of
 from api.showing import Showing
 from projections import access, cases, listing
 from projections.cases import Line
@@ -58,14 +58,14 @@ async def list_cases(by: By, request: Request) -> Response:
     by.needs(Scope.CASES_READ)
     asked = read(Asked, request.scope["query_string"])
     await by.reached(MODELS)
-    conditions, seen = conditions_of(asked, by), access.visible_to(by.by)
-    wanted = _wanted(asked, conditions, by)
+    wanted, seen = _wanted(asked, by), access.visible_to(by.by)
     exactly = by.by.is_customer or len(asked.account) == 1
     async with by.given.reads.connection() as conn:
         found = await listing.listed(conn, wanted, seen, exactly=exactly)
         closed = None
-        if found.total == 0 and conditions.pop("open", False):
-            closed = await listing.counted(conn, {**conditions, "closed": True}, seen)
+        if found.total == 0 and "open" in wanted.conditions:
+            others = {name: of for name, of in wanted.conditions.items() if name != "open"}
+            closed = await listing.counted(conn, {**others, "closed": True}, seen)
     shown = await Showing.to(by)
     body = {
         "cases": [shown.line(line) for _, line in found.rows],
@@ -115,15 +115,12 @@ async def list_changes(
     return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), media_type=JSON)
 
 
-def _wanted(asked: Asked, conditions: Mapping[str, Any], by: Asking) -> Wanted:
-    return Wanted(
-        conditions=conditions,
-        sort=asked.sort.removeprefix("-"),
-        descending=asked.sort.startswith("-"),
+def _wanted(asked: Asked, by: Asking) -> Wanted:
+    return replace(
+        wanted_of(asked, by),
         most=asked.limit,
         cursor=read_cursor(asked.cursor, asked.sort) if asked.cursor else None,
         skipped=((asked.page or 1) - 1) * asked.limit,
-        publicly=not by.by.sees_internal,
     )
 
 

@@ -1,11 +1,11 @@
 """Read models over HTTP: how they are, made anew, verified; for those who run the desk."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.deps import SECURITY, Asking, By
 from api.strict import StrictRoute
@@ -13,7 +13,9 @@ from domain.errors import RoleMayNot
 from domain.permitted import is_support_admin
 from domain.values import Role, Value
 from projections import operations
+from projections.comparing import Difference
 from projections.generation import TABLES
+from projections.operations import Operation, ReadModel
 
 router = APIRouter(prefix="/api/v1", tags=["read models"], route_class=StrictRoute)
 
@@ -29,53 +31,13 @@ class OperationUnknown(Exception):
     """There is no such operation."""
 
 
-class ReadModel(BaseModel):
-    """How a read model is."""
-
-    name: str
-    position: int = Field(description="Up to where it shows the log.")
-    lacks: int = Field(description="How many events it lacks.")
-    failed_at: datetime | None
-    failure: str | None
-    has_old: bool = Field(description="Whether what was read before its last rebuild is kept.")
-
-
-class Operation(BaseModel):
-    """A rebuild, a verification, or the drop of what was read before."""
-
-    id: UUID
-    kind: str
-    models: list[str]
-    by: str
-    asked_at: datetime
-    began_at: datetime | None
-    ended_at: datetime | None
-    step: str | None = Field(description="What is being done; null before and after.")
-    done: int | None = Field(description="Events, of `of`.")
-    of: int | None
-    position: int | None = Field(description="Of a rebuild: where the new ones began.")
-    differed: dict[str, int] = Field(
-        description="In how much each read model said something else than the log."
-    )
-    failure: str | None
-
-
-class Difference(BaseModel):
-    """One thing that a read model says otherwise than the log.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithDifferences(Operation):
+    """An operation and what it found, up to 1,000 things.
 
     `live` and `replayed` are null where they would be people's words, and on the side that has no
     such row.
     """
-
-    model: str
-    key: str
-    column: str
-    live: Any
-    replayed: Any
-
-
-class WithDifferences(Operation):
-    """An operation and what it found, up to 1,000 things."""
 
     differences: list[Difference]
 
@@ -91,8 +53,7 @@ async def list_read_models(by: By) -> list[ReadModel]:
     """How the read models are."""
     _may_look(by)
     async with by.given.store.pool.connection() as conn:
-        found = await operations.models(conn)
-    return [ReadModel.model_validate(one, from_attributes=True) for one in found]
+        return await operations.models(conn)
 
 
 @router.post("/read-models/rebuild", status_code=202, openapi_extra=SECURITY)
@@ -123,8 +84,7 @@ async def list_operations(
     """What was done to read models, also at a command line, the newest first."""
     _may_look(by)
     async with by.given.store.pool.connection() as conn:
-        found = await operations.listed(conn, limit)
-    return [Operation.model_validate(one, from_attributes=True) for one in found]
+        return await operations.listed(conn, limit)
 
 
 @router.get("/read-models/operations/{operation}", openapi_extra=SECURITY)
@@ -136,9 +96,7 @@ async def read_operation(operation: UUID, by: By) -> WithDifferences:
         if found is None:
             raise OperationUnknown
         differences = await operations.found_by(conn, operation)
-    told = Operation.model_validate(found, from_attributes=True).model_dump()
-    listed = [Difference.model_validate(one, from_attributes=True) for one in differences]
-    return WithDifferences(**told, differences=listed)
+    return WithDifferences(**asdict(found), differences=differences)
 
 
 def _may_look(by: Asking) -> None:
@@ -155,5 +113,4 @@ async def _ask(by: Asking, kind: str, which: Which) -> Operation:
         raise ReadModelUnknown
     models = [name for name in TABLES if not which.models or name in which.models]
     async with by.given.store.pool.connection() as conn:
-        asked = await operations.ask(conn, kind, models, str(by.by.person))
-    return Operation.model_validate(asked, from_attributes=True)
+        return await operations.ask(conn, kind, models, str(by.by.person))

@@ -19,7 +19,7 @@ from psycopg import Connection, IsolationLevel
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import TupleRow
 
-from domain.runtime.database import connect
+from domain.runtime.database import OUTDATED, connect
 from domain.runtime.history import HEAD
 from domain.runtime.processes import prepared
 from projections.comparing import Difference, differences
@@ -53,7 +53,6 @@ SELECT position FROM read.models WHERE name = ANY(%(models)s) ORDER BY name FOR 
 SWITCH: Final = "SELECT read.switch_generation(%(tables)s)"
 DROP: Final = "SELECT read.drop_generation(%(which)s)"
 LIVE: Final = "SELECT name, position, failure FROM read.models WHERE name = ANY(%(models)s)"
-OUTDATED: Final = "SELECT read.is_outdated(%(table)s)"
 NEXT: Final = "SELECT name, position, failure FROM next.models"
 NOTIFY: Final = "SELECT pg_notify('projected', '')"
 
@@ -221,8 +220,5 @@ def drop_old(conn: Connection[TupleRow]) -> list[str]:
 
 def outdated(conn: Connection[TupleRow]) -> list[str]:
     """The read models whose tables a migration wants otherwise than they are."""
-    return [
-        name
-        for name, tables in TABLES.items()
-        if any(conn.execute(OUTDATED, {"table": table}).fetchone() == (True,) for table in tables)
-    ]
+    late = {table for (table,) in conn.execute(OUTDATED)}
+    return [name for name, tables in TABLES.items() if not late.isdisjoint(tables)]

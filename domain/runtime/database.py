@@ -144,7 +144,7 @@ def pool(url: str, name: str, *, most: int = 10) -> Pool:
 # Only for the release that wants it so: the one before goes on with what there is.
 OUTDATED: Final = """
 SELECT tablename FROM pg_tables WHERE schemaname = 'shape' AND read.is_outdated(tablename)
- ORDER BY tablename LIMIT 1
+ ORDER BY tablename
 """
 
 
