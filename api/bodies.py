@@ -88,19 +88,6 @@ class Summary(BaseModel):
     version: int
 
 
-class Listed(BaseModel):
-    """A page of cases. `next` and `prev` are the cursors of the pages behind and before it."""
-
-    cases: list[Summary]
-    total: int
-    total_is_exact: bool
-    """False: there are more than `total`."""
-    closed_matches: int | None
-    """How many closed cases match where only open ones were asked for and there are none."""
-    next: str | None
-    prev: str | None
-
-
 class Tied(BaseModel):
     """A case that another one is tied to; those that one does not see are left out."""
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query, Response
 from api.auth import Scope
 from api.bodies import Detail, Happened, happened, other_case
 from api.deps import READING, Asking, By, case_id
-from api.lists import JSON, MODELS
+from api.listed import MODELS
+from api.lists import JSON
 from api.showing import Showing
 from domain.case import Case
 from domain.configuration import Account, Person

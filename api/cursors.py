@@ -9,6 +9,8 @@ import orjson
 
 from projections.listing import SORTS, Cursor
 
+RELEVANCE = "relevance"
+
 
 class CursorNotOurs(Exception):
     """The cursor is not one that this list gave; begin again without it."""
@@ -29,7 +31,9 @@ def read_cursor(text: str, sort: str) -> Cursor:
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         of, value, case, before = orjson.loads(raw)
-        if of != sort or not _fits(value, SORTS[sort.removeprefix("-")].type):
+        # By relevance a place is a number.
+        type_ = "smallint" if sort == RELEVANCE else SORTS[sort.removeprefix("-")].type
+        if of != sort or not _fits(value, type_):
             raise CursorNotOurs
         return Cursor(value, UUID(case), bool(before))
     except (binascii.Error, TypeError, ValueError, AttributeError):

@@ -64,8 +64,11 @@ RULES: Final = tuple(
     if kind.refusal and issubclass(kind.refusal, NotPermitted | Unfit | Conflict)
 )
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
-    "list_cases": ("cursor-not-ours", "filter-for-the-desk"),
-    "case_facets": ("filter-for-the-desk",),
+    "list_cases": (
+        *("cursor-not-ours", "filter-for-the-desk"),
+        *("nothing-to-rank", "search-too-broad"),
+    ),
+    "case_facets": ("filter-for-the-desk", "search-too-broad"),
     "export_cases": ("filter-for-the-desk", "column-unknown"),
     "list_changes": ("ahead-of-the-log",),
     "feed": ("ahead-of-the-log", "epoch-differs", "case-unknown"),

@@ -24,6 +24,7 @@ from api.feed import EpochDiffers
 from api.filters import FilterForTheDesk
 from api.limits import BodyTooLarge
 from api.links import LinkUnknown
+from api.lists import NothingToRank
 from api.passage import passage_of
 from api.people import AddressTaken, SuccessorRequired
 from api.rates import TooManyRequests
@@ -40,6 +41,7 @@ from domain.runtime.appending import (
 )
 from domain.runtime.database import DATABASE_AWAY
 from domain.runtime.frames import StateTooLarge
+from projections.finding import SearchTooBroad
 from projections.positions import AheadOfTheLog, BeyondTheHead, NotYetThere
 
 
@@ -77,6 +79,8 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     TokenUnknown: HTTPStatus.NOT_FOUND,
     ScopesRequired: HTTPStatus.UNPROCESSABLE_ENTITY,
     TwoTokensLive: HTTPStatus.CONFLICT,
+    NothingToRank: HTTPStatus.UNPROCESSABLE_ENTITY,
+    SearchTooBroad: HTTPStatus.UNPROCESSABLE_ENTITY,
     ColumnUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     ReadModelUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     OperationUnknown: HTTPStatus.NOT_FOUND,

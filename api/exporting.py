@@ -13,7 +13,8 @@ from pydantic import Field
 from api.auth import Scope
 from api.deps import Asking, By
 from api.filters import Filtered, FilterForTheDesk, described, read, wanted_of
-from api.lists import MODELS
+from api.listed import FINDING, MODELS
+from api.searching import understood
 from api.showing import Showing
 from projections import access, export
 from projections.export import COLUMNS, SHOWN
@@ -51,25 +52,32 @@ async def export_cases(by: By, request: Request) -> StreamingResponse:
     """Exactly the cases that the list has under the same filters, all of them, as a file.
 
     `Rows` says how many cases are in it, and `Position` up to where it tells. Times are UTC. In CSV
-    a cell that a spreadsheet would take for a formula begins with an apostrophe.
+    a cell that a spreadsheet would take for a formula begins with an apostrophe. What is sorted by
+    relevance in the list is sorted by its last change here.
     """
     by.needs(Scope.CASES_READ)
-    asked = read(Exported, request.scope["query_string"])
-    await by.reached(MODELS)
+    asked, query = await understood(read(Exported, request.scope["query_string"]), by)
+    models = FINDING if query else MODELS
+    await by.reached(models)
     columns = await _columns(asked, by)
+    wanted = wanted_of(asked, by, query)
     # It has no name, and is complete before the first byte is sent: no transaction waits for a slow
     # reader.
     file = tempfile.TemporaryFile()  # noqa: SIM115  closed when it was sent
-    written = await asyncio.to_thread(
-        export.write,
-        file,
-        by.given.reads_url,
-        wanted_of(asked, by),
-        access.visible_to(by.by),
-        columns,
-        asked.format,
-        MODELS,
-    )
+    try:
+        written = await asyncio.to_thread(
+            export.write,
+            file,
+            by.given.reads_url,
+            wanted,
+            access.visible_to(by.by),
+            columns,
+            asked.format,
+            models,
+        )
+    except BaseException:
+        file.close()
+        raise
     named = f"casebook-cases-{datetime.now(UTC):%Y-%m-%d}-{written.position}.{asked.format}"
     headers = {
         "Content-Disposition": f'attachment; filename="{named}"',

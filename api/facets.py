@@ -7,9 +7,10 @@ from pydantic import BaseModel
 
 from api.auth import Scope
 from api.deps import By
-from api.filters import Filtered, conditions_of, described, read
-from api.lists import MODELS
-from projections import access, facets
+from api.filters import Filtered, described, read, wanted_of
+from api.listed import FINDING, MODELS
+from api.searching import understood
+from projections import access, facets, finding
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
@@ -44,14 +45,14 @@ class Facets(BaseModel):
 async def case_facets(by: By, request: Request) -> Facets:
     """How many cases there are of each status, application, type … under the filters of a list."""
     by.needs(Scope.CASES_READ)
-    asked = read(Filtered, request.scope["query_string"])
-    await by.reached(MODELS)
+    asked, query = await understood(read(Filtered, request.scope["query_string"]), by)
+    await by.reached(FINDING if query else MODELS)
     customer = by.by.is_customer
     wanted = [name for name in facets.FACETS if not customer or name in facets.FOR_CUSTOMERS]
     if not by.by.sees_internal and "tag" in wanted:
         wanted.remove("tag")
-    async with by.given.reads.connection() as conn:
+    async with by.given.reads.connection() as conn, finding.bounded(conn):
         found = await facets.counted(
-            conn, wanted, conditions_of(asked, by), access.visible_to(by.by)
+            conn, wanted, wanted_of(asked, by, query).conditions, access.visible_to(by.by)
         )
     return Facets.model_validate(found, from_attributes=True)

@@ -11,16 +11,19 @@ import orjson
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, StringConstraints, ValidationError
 
+from api.cursors import RELEVANCE
 from api.deps import READING, Asking
 from domain.values import Awaited, Instant, Key, Reference, Severity, Status, Value
 from projections import listing
 from projections.listing import Wanted
+from projections.query import MOST_LETTERS, Query
 
 Wants = TypeVar("Wants", bound="Filtered")
 
 # What only the desk may ask for: where its people stand, and its own words.
 FOR_THE_DESK: Final = frozenset({"account", "assignee", "team", "tag"})
-SORTED_BY: Final = f"^-?({'|'.join(listing.SORTS)})$"
+NEWEST: Final = "-modified"
+SORTED_BY: Final = f"^({RELEVANCE}|-?({'|'.join(listing.SORTS)}))$"
 
 
 class FilterForTheDesk(Exception):
@@ -79,9 +82,23 @@ class Filtered(Value):
     ]
     team: Annotated[tuple[Key, ...], _several("The team. For the desk.")]
     tag: Annotated[tuple[str, ...], _several("A tag. For the desk.")]
+    q: Annotated[
+        str | None,
+        Field(
+            max_length=MOST_LETTERS,
+            description="Words that a case must tell of, the last one also in part; "
+            '"a phrase", -without; or a case number. Filters may be typed too: is:open, '
+            'severity:critical, type:"cloud down", assignee:me, created:>2026-11-01 …',
+        ),
+    ] = None
     sort: Annotated[
-        str, Field(pattern=SORTED_BY, description="The column; with - before it, from its end.")
-    ] = "-modified"
+        str | None,
+        Field(
+            pattern=SORTED_BY,
+            description="The column; with - before it, from its end. `relevance` (the default with "
+            "`q`): what matches best first. Else `-modified`.",
+        ),
+    ] = None
 
 
 # As FastAPI would describe them. It would also read them, field by field, for each request anew,
@@ -118,13 +135,16 @@ def read(kind: type[Wants], query: bytes) -> Wants:
         raise RequestValidationError(located) from None
 
 
-def conditions_of(asked: Filtered, by: Asking) -> dict[str, Any]:
-    """The conditions of `projections.listing` that the query comes to."""
+def conditions_of(asked: Filtered, by: Asking, query: Query | None = None) -> dict[str, Any]:
+    """The conditions of `projections.listing` that the filters come to.
+
+    `query` is what words were typed: here they tell only whether a case is named by its number.
+    """
     given = {name: value for name, value in asked if name in asked.model_fields_set}
     for name in FOR_THE_DESK & given.keys():
         if by.by.is_customer or (name == "tag" and not by.by.sees_internal):
             raise FilterForTheDesk(name)
-    found: dict[str, Any] = _statuses(asked)
+    found: dict[str, Any] = _statuses(asked, query.number if query else None)
     for name in ("application", "type", "severity", "team", "tag", "account"):
         if given.get(name):
             found[name] = [*given[name]]
@@ -143,17 +163,24 @@ def conditions_of(asked: Filtered, by: Asking) -> dict[str, Any]:
     return found | _assigned(asked, by) | _awaited(asked) | _aged(asked)
 
 
-def wanted_of(asked: Filtered, by: Asking) -> Wanted:
-    """The cases that are asked for, as this viewer would have them sorted."""
+def wanted_of(asked: Filtered, by: Asking, query: Query | None = None) -> Wanted:
+    """The cases that are asked for, as this viewer would have them sorted by a column.
+
+    Those that match `query`, if there is one.
+    """
+    sort = asked.sort if asked.sort and asked.sort != RELEVANCE else NEWEST
+    words = {"words": query.matching(by.by)} if query else {}
     return Wanted(
-        conditions=conditions_of(asked, by),
-        sort=asked.sort.removeprefix("-"),
-        descending=asked.sort.startswith("-"),
+        conditions=conditions_of(asked, by, query) | words,
+        sort=sort.removeprefix("-"),
+        descending=sort.startswith("-"),
         publicly=not by.by.sees_internal,
     )
 
 
-def _statuses(asked: Filtered) -> dict[str, Any]:
+def _statuses(asked: Filtered, number: str | None) -> dict[str, Any]:
+    if number and not asked.status:
+        return {"open_or_number": number.zfill(8)}
     statuses = set(asked.status) or ({"all"} if asked.number else {"open"})
     if "all" in statuses or {"open", Status.CLOSED} <= statuses:
         return {}

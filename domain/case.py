@@ -105,6 +105,7 @@ class Attachment:
 
     uploader: Person
     entry: UUID | None
+    name: str
     internal: bool
     version: int
     removed: bool = False

@@ -95,8 +95,8 @@ def _changes(case: Case, recorded: Recorded) -> dict[str, Any]:
             return _entry(case, entry, removed=True)
         case e.MadeInternal(entry=entry):
             return _made_internal(case, entry)
-        case e.AttachmentAdded(attachment=attachment, entry=entry, internal=internal):
-            added = Attachment(by, entry, internal, recorded.version)
+        case e.AttachmentAdded(attachment=attachment, entry=entry, name=name, internal=internal):
+            added = Attachment(by, entry, name, internal, recorded.version)
             files = {"attachments": {**case.attachments, attachment: added}}
             return files | _timer_stopped(case, recorded, internal=internal)
         case e.AttachmentRemoved(attachment=attachment):

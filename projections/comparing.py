@@ -27,6 +27,7 @@ WORDS: Final = frozenset(
     {ROW, "subject", "description", "phone", "recipients", "pending", "name", "email"}
     | {"account_name", "contact_name", "assignee_name", "customer_reference", "external_ids"}
     | {"resolution", "tags"}
+    | {"words", "word", "short", "text"}
 )
 AT_ONCE: Final = 200
 
@@ -49,6 +50,11 @@ class Difference:
     def is_words(self) -> bool:
         """Whether people's words or names stand in it: nothing that keeps them may keep it."""
         return self.column in WORDS
+
+    @property
+    def key_is_a_word(self) -> bool:
+        """The same of its key: all others are ids and numbers."""
+        return self.key.isalpha()
 
 
 def differences(conn: Connection[TupleRow], model: str, table: str) -> Iterator[Difference]:

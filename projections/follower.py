@@ -22,7 +22,7 @@ from domain.runtime.history import page as read_page
 from domain.runtime.keys import KeyUnusable
 from domain.runtime.logs import failure_of
 from domain.runtime.sealing import Stored
-from projections import access, activity, cases, directory
+from projections import access, activity, cases, directory, search
 from projections.page import Folded, Page
 
 Apply: TypeAlias = Callable[[Connection[TupleRow], Page], None]
@@ -33,6 +33,7 @@ READ_MODELS: Final[Mapping[str, Apply]] = MappingProxyType(
         cases.NAME: cases.apply,
         activity.NAME: activity.apply,
         directory.NAME: directory.apply,
+        search.NAME: search.apply,
     }
 )
 

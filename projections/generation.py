@@ -22,6 +22,7 @@ from psycopg.rows import TupleRow
 from domain.runtime.database import OUTDATED, connect
 from domain.runtime.history import HEAD
 from domain.runtime.processes import prepared
+from projections import search
 from projections.comparing import Difference, differences
 from projections.filling import BuildFailed, Key, at_leisure, fill_part
 from projections.follower import INTO, ONE_BUILDS, READ_MODELS, RELAXED, catch_up
@@ -29,7 +30,7 @@ from projections.page import Folded
 
 # The tables that each read model writes.
 TABLES: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
-    {name: [name] for name in READ_MODELS}
+    {**{name: [name] for name in READ_MODELS}, search.NAME: search.TABLES}
 )
 
 PROCESSES: Final = 2

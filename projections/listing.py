@@ -68,6 +68,8 @@ CONDITIONS: Final[Mapping[str, LiteralString]] = MappingProxyType({
     "external_id": "c.external_ids @> %(external_id)s::jsonb",
     "created_after": "c.created_at >= %(created_after)s",
     "created_before": "c.created_at < %(created_before)s",
+    "open_or_number": "(c.status <> 'Closed' OR c.number = %(open_or_number)s)",
+    "words": "c.id IN (SELECT case_id FROM read.search WHERE words @@ %(words)s::tsquery)",
     "aged": "c.created_at <= %(aged)s",
     "fresh": "c.created_at >= %(fresh)s",
 })  # fmt: skip
@@ -169,7 +171,7 @@ async def listed(
         values |= {"value": cursor.value, "id": cursor.id}
     rows = await (await conn.execute(statement, values, binary=True)).fetchall()
     total: int = rows[0][0]
-    found = [(row[1], Line(**dict(zip(_LINE, row[2:], strict=True)))) for row in rows if row[2]]
+    found = [(row[1], line_of(row[2:])) for row in rows if row[2]]
     page = found[: wanted.most]
     return Found(
         rows=page[::-1] if backwards else page,
@@ -198,6 +200,11 @@ def _listed(
     ).as_bytes(None)
 
 
+def line_of(row: Sequence[Any]) -> Line:
+    """A line, of its columns in their order."""
+    return Line(**dict(zip(_LINE, row, strict=True)))
+
+
 async def counted(
     conn: AsyncConnection[TupleRow], conditions: Mapping[str, Any], seen: Seen
 ) -> int:
@@ -206,6 +213,16 @@ async def counted(
     statement = COUNT.format(where=where(condition, tuple(conditions)))
     row = await (await conn.execute(statement, {**values, **conditions})).fetchone()
     return int(row[0]) if row else 0
+
+
+async def closed_besides(
+    conn: AsyncConnection[TupleRow], found: Found, wanted: Wanted, seen: Seen
+) -> int | None:
+    """How many closed cases match, where only open ones were wanted and there are none."""
+    if found.total or "open" not in wanted.conditions:
+        return None
+    others = {name: of for name, of in wanted.conditions.items() if name != "open"}
+    return await counted(conn, {**others, "closed": True}, seen)
 
 
 async def changed(

@@ -26,6 +26,7 @@ from projections.generation import OneBuilds, TablesInUse, drop_old
 from projections.rebuild import rebuild, verify
 
 LOOK_SECONDS: Final = 1.0
+A_WORD: Final = "a word"  # in the place of that word
 MOST_KEPT: Final = 1_000  # differences of one verification
 
 _COLUMNS: Final = """
@@ -144,7 +145,7 @@ class Record:
             "id": self._id,
             "number": number,
             "model": difference.model,
-            "key": difference.key,
+            "key": A_WORD if difference.key_is_a_word else difference.key,
             "column": difference.column,
             "live": Jsonb(difference.live) if seen else None,
             "replayed": Jsonb(difference.replayed) if seen else None,

@@ -15,7 +15,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 # What everybody answers alike: the database cannot be reached, went away, or became a standby.
 DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout, errors.ReadOnlySqlTransaction)
-Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+Reading = AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Reading]
 
 # Words, links and the like: three times faster than with the standard library's reader.
 set_json_loads(orjson.loads)

@@ -21,6 +21,10 @@ TABLES = {
     "activity": "SELECT to_jsonb(a)::text FROM read.activity a ORDER BY a.position",
     "directory": "SELECT to_jsonb(d)::text FROM read.directory d ORDER BY d.id",
     "cases": "SELECT to_jsonb(c)::text FROM read.cases c ORDER BY c.id",
+    "search": "SELECT to_jsonb(s)::text FROM read.search s ORDER BY s.case_id",
+    "search_open": "SELECT to_jsonb(s)::text FROM read.search_open s ORDER BY s.case_id",
+    "search_texts": "SELECT to_jsonb(t)::text FROM read.search_texts t ORDER BY t::text",
+    "search_words": "SELECT to_jsonb(w)::text FROM read.search_words w ORDER BY w.word",
 }
 
 

@@ -24,7 +24,15 @@ from projections import filling, generation
 from projections.comparing import ROW, Difference
 from projections.filling import BuildFailed, Key
 from projections.follower import ONE_FOLLOWS, READ_MODELS
-from projections.generation import Generation, OneBuilds, TablesInUse, building, drop_old, outdated
+from projections.generation import (
+    TABLES,
+    Generation,
+    OneBuilds,
+    TablesInUse,
+    building,
+    drop_old,
+    outdated,
+)
 from projections.rebuild import rebuild, verify
 from tests import examples as x
 from tests.api.http import serving
@@ -278,14 +286,31 @@ KEYS = {
     "activity": ("position",),
     "cases": ("id",),
     "directory": ("id",),
+    "search": ("case_id",),
+    "search_open": ("case_id",),
+    "search_texts": ("case_id", "entry"),
+    "search_words": ("word",),
 }
 OTHER: dict[str, dict[str, object]] = {
     "access": {"case_id": str(NOBODY)},
     "activity": {"position": 99_999},
     "cases": {"id": str(NOBODY), "number": "99999999"},
     "directory": {"id": str(NOBODY)},
+    "search": {"case_id": str(NOBODY)},
+    "search_open": {"case_id": str(NOBODY)},
+    "search_texts": {"entry": str(NOBODY)},
+    "search_words": {"word": "zebra"},
 }
-CHANGED = {"activity": "account", "cases": "contact", "directory": "account"}
+CHANGED: dict[str, tuple[str, object]] = {
+    "activity": ("account", NOBODY),
+    "cases": ("contact", NOBODY),
+    "directory": ("account", NOBODY),
+    "search": ("words", "'nobody':1"),
+    "search_open": ("words", "'nobody':1"),
+    "search_texts": ("text", "Nobody."),
+    "search_words": ("short", ["zebra"]),
+}
+MODEL_OF = {table: model for model, tables in TABLES.items() for table in tables}
 FIRST = SQL("SELECT {keys} FROM read.{table} ORDER BY {keys} LIMIT 1")
 REMOVE = SQL("DELETE FROM read.{table} WHERE ({keys}) = ({first})")
 COPY = SQL("""
@@ -293,44 +318,45 @@ INSERT INTO read.{table}
 SELECT (jsonb_populate_record(NULL::read.{table}, to_jsonb(t) || %(other)s)).*
   FROM read.{table} t ORDER BY {keys} LIMIT 1
 """)
-CHANGE = SQL("UPDATE read.{table} SET {column} = %(nobody)s WHERE ({keys}) = ({first})")
+CHANGE = SQL("UPDATE read.{table} SET {column} = %(changed)s WHERE ({keys}) = ({first})")
 
 
-@pytest.mark.parametrize("model", READ_MODELS)
+@pytest.mark.parametrize("table", MODEL_OF)
 def test_each_row_that_says_something_else_is_named(
-    shown: Desk, live: Connection[TupleRow], model: str
+    shown: Desk, live: Connection[TupleRow], table: str
 ) -> None:
     """One that is missing, one that is too many, one that was changed."""
     before = rows(shown.settings)
-    expected = {(plant(live, model, COPY, other=Jsonb(OTHER[model]))[1], ROW)}
-    expected.add((plant(live, model, REMOVE)[0], ROW))
-    if model in CHANGED:
-        expected.add((plant(live, model, CHANGE, nobody=NOBODY)[0], CHANGED[model]))
+    expected = {(plant(live, table, COPY, other=Jsonb(OTHER[table]))[1], ROW)}
+    expected.add((plant(live, table, REMOVE)[0], ROW))
+    if table in CHANGED:
+        column, changed = CHANGED[table]
+        expected.add((plant(live, table, CHANGE, changed=changed)[0], column))
     found = verified(shown.settings)
     assert {(one.key, one.column) for one in found} == expected
-    assert {one.model for one in found} == {model}
+    assert {one.model for one in found} == {MODEL_OF[table]}
     live_rows = [one.live for one in found if one.column == ROW and one.live]
-    assert [{name: row[name] for name in OTHER[model]} for row in live_rows] == [OTHER[model]]
+    assert [{name: row[name] for name in OTHER[table]} for row in live_rows] == [OTHER[table]]
     assert all(one.live != one.replayed for one in found)
     rebuild(key_of(shown.settings), READ_MODELS, silent)
     assert (rows(shown.settings), verified(shown.settings)) == (before, [])
 
 
 def plant(
-    conn: Connection[TupleRow], model: str, statement: SQL, **values: object
+    conn: Connection[TupleRow], table: str, statement: SQL, **values: object
 ) -> tuple[str, str]:
     """Does that to the first row; its key, and that of one which is made of it."""
-    keys = SQL(", ").join(map(Identifier, KEYS[model]))
-    parts = {"table": Identifier(model), "keys": keys}
+    keys = SQL(", ").join(map(Identifier, KEYS[table]))
+    parts = {"table": Identifier(table), "keys": keys}
     row = conn.execute(FIRST.format(**parts)).fetchone()
     assert row is not None
     known = {
         "first": SQL(", ").join(map(Literal, row)),
-        "column": Identifier(CHANGED.get(model, "x")),
+        "column": Identifier(CHANGED.get(table, ("x",))[0]),
     }
     conn.execute(statement.format(**parts, **known), values)
-    made = {**dict(zip(KEYS[model], row, strict=True)), **OTHER[model]}
-    return (", ".join(map(str, row)), ", ".join(str(made[key]) for key in KEYS[model]))
+    made = {**dict(zip(KEYS[table], row, strict=True)), **OTHER[table]}
+    return (", ".join(map(str, row)), ", ".join(str(made[key]) for key in KEYS[table]))
 
 
 @pytest.mark.parametrize("model", READ_MODELS)
