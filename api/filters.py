@@ -144,7 +144,7 @@ def conditions_of(asked: Filtered, by: Asking, query: Query | None = None) -> di
     for name in FOR_THE_DESK & given.keys():
         if by.by.is_customer or (name == "tag" and not by.by.sees_internal):
             raise FilterForTheDesk(name)
-    found: dict[str, Any] = _statuses(asked, query.number if query else None)
+    found: dict[str, Any] = _statuses(asked, query)
     for name in ("application", "type", "severity", "team", "tag", "account"):
         if given.get(name):
             found[name] = [*given[name]]
@@ -178,9 +178,10 @@ def wanted_of(asked: Filtered, by: Asking, query: Query | None = None) -> Wanted
     )
 
 
-def _statuses(asked: Filtered, number: str | None) -> dict[str, Any]:
-    if number and not asked.status:
-        return {"open_or_number": number.zfill(8)}
+def _statuses(asked: Filtered, query: Query | None) -> dict[str, Any]:
+    if query and not asked.status and (number := query.number or query.number_begins):
+        begins = query.number_begins
+        return {"open_or_numbered": f"{begins}%" if begins else number.zfill(8)}
     statuses = set(asked.status) or ({"all"} if asked.number else {"open"})
     if "all" in statuses or {"open", Status.CLOSED} <= statuses:
         return {}

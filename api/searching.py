@@ -187,7 +187,9 @@ FILTERS: Final[Mapping[str, Callable[[str, Asking], Awaitable[Parameters]]]] = M
 
 def _day(text: str) -> datetime:
     try:
-        return datetime.combine(date.fromisoformat(text), time(), UTC)
+        day = date.fromisoformat(text)
+        day + timedelta(days=1)  # there is a day after it
+        return datetime.combine(day, time(), UTC)
     except (ValueError, OverflowError):
         raise _NotUnderstood(f"'{text}' is no day, as 2026-11-01 is") from None
 

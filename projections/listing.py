@@ -68,7 +68,7 @@ CONDITIONS: Final[Mapping[str, LiteralString]] = MappingProxyType({
     "external_id": "c.external_ids @> %(external_id)s::jsonb",
     "created_after": "c.created_at >= %(created_after)s",
     "created_before": "c.created_at < %(created_before)s",
-    "open_or_number": "(c.status <> 'Closed' OR c.number = %(open_or_number)s)",
+    "open_or_numbered": "(c.status <> 'Closed' OR c.number LIKE %(open_or_numbered)s)",
     "words": "c.id IN (SELECT case_id FROM read.search WHERE words @@ %(words)s::tsquery)",
     "aged": "c.created_at <= %(aged)s",
     "fresh": "c.created_at >= %(fresh)s",

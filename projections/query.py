@@ -63,10 +63,20 @@ class Query:
     @property
     def number(self) -> str | None:
         """The case number, if that is all that is asked for, without zeros before it."""
+        found = self._as_number
+        return found and found[2]
+
+    @property
+    def number_begins(self) -> str | None:
+        """How a case number begins that is typed with zeros before it, and not yet in full."""
+        found = self._as_number
+        return (found[1] + (found[2] or "")) or None if found and found[1] else None
+
+    @property
+    def _as_number(self) -> re.Match[str] | None:
         if len(self.required) != 1 or self.required[0].instead:
             return None
-        found = _NUMBER.fullmatch(self.required[0].text)
-        return found and found[2]
+        return _NUMBER.fullmatch(self.required[0].text)
 
     def matching(self, viewer: Actor | None = None) -> str:
         """A tsquery that a case matches which has all of it; as far as this viewer's have it."""

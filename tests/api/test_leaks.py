@@ -178,6 +178,13 @@ def reads(world: World) -> Iterator[str]:
     yield "/cases?external_id=jira:OPS-1&status=all"
     yield "/cases?escalated=false"
     yield "/cases?created_after=2020-01-01T00:00:00Z&limit=1"
+    for q in ("q", "qo", "qs", "qm", "z", "jira", "-q"):
+        yield f"/cases?status=all&limit=100&q={q}"
+        yield f"/cases?status=all&sort=subject&q={q}"
+        yield f"/cases/facets?status=all&q={q}"
+        yield f"/cases/export?status=all&column=all&q={q}"
+    for number in range(10):
+        yield f"/cases?q={number}"
     yield "/events?limit=1000"
     yield "/people?limit=100"
     for account in (x.ACME, x.GLOBEX):
@@ -220,6 +227,36 @@ def test_a_filter_that_names_what_is_not_seen_finds_what_a_missing_one_does(
             (f"/events?case={case['number']}", "/events?case=99999999"),
         ):
             assert plain(ask("GET", asked_for)) == plain(ask("GET", missing)), (viewer, asked_for)
+
+
+@pytest.mark.parametrize("viewer", SEES)
+def test_words_that_are_not_seen_are_searched_for_like_words_that_are_nowhere(
+    world: World, viewer: str
+) -> None:
+    """Also with a slip in them, for what was meant; and as what is to be left out."""
+    ask, there = world.ask[viewer], set[str]()
+    for name, case in world.cases.items():
+        numbers = {case["number"], str(int(case["number"]))} if name not in SEES[viewer] else set()
+        for of in (*PUBLIC, *INTERNAL):
+            whole = word(name, of)
+            if whole not in world.refused(viewer):
+                there.add(whole)
+                continue
+            for asked_for in (whole, whole[:-1], whole.replace("z", "y"), f"is:open {whole}"):
+                for path in ("/cases?status=all&q=", "/cases?q=", "/cases/facets?q="):
+                    missing = ask("GET", path + asked_for.replace(whole[:-1], "wwwwwwwww"))
+                    assert plain(ask("GET", path + asked_for)) == plain(missing), (viewer, whole)
+            left = ask("GET", "/cases?status=all&limit=100&q=-wwwwwwwww")
+            assert plain(ask("GET", f"/cases?status=all&limit=100&q=-{whole}")) == plain(left)
+        for number in numbers:
+            missing = ask("GET", "/cases?q=99999999")
+            assert plain(ask("GET", f"/cases?q={number}")) == plain(missing), (viewer, number)
+    for one in (
+        there
+        - {word(name, "justification") for name in CASES}
+        - {word(name, "unassigned") for name in CASES}
+    ):
+        assert ask("GET", f"/cases?status=all&q={one}").json()["total"] == 1, (viewer, one)
 
 
 @pytest.mark.parametrize("viewer", SEES)
