@@ -27,6 +27,7 @@ from api import (
     reference,
     signing_in,
     tokens,
+    views,
     welcome,
 )
 from api.auth import Tokens
@@ -44,6 +45,7 @@ ROUTED = (
     lists,
     facets,
     exporting,
+    views,
     cases,
     activity,
     feed,

@@ -70,6 +70,10 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "case_facets": ("filter-for-the-desk", "search-too-broad"),
     "export_cases": ("filter-for-the-desk", "column-unknown"),
+    "add_view": ("too-many-views", "column-unknown", "filter-for-the-desk"),
+    "set_view": ("view-unknown", "column-unknown", "filter-for-the-desk"),
+    "remove_view": ("view-unknown",),
+    "keep_choices": ("column-unknown", "filter-for-the-desk"),
     "list_changes": ("ahead-of-the-log",),
     "feed": ("ahead-of-the-log", "epoch-differs", "case-unknown"),
     "list_people": ("cursor-not-ours",),
@@ -99,7 +103,9 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "list_operations": ("role-may-not",),
     "read_operation": ("role-may-not", "operation-unknown"),
 }
-PEOPLE_ALONE: Final = frozenset({"tokens", "people", "signing in", "configuration", "read models"})
+PEOPLE_ALONE: Final = frozenset(
+    {"tokens", "people", "signing in", "configuration", "read models", "views"}
+)
 
 
 def operation_id(route: APIRoute) -> str:
@@ -166,7 +172,7 @@ def _problems(path: str, method: str, operation: Described) -> Iterator[str]:
         found.append("invalid-request")
     if _is_command(path, method):
         found += [*WRITTEN, *RULES]
-    elif method == "put":
+    elif method == "put" and "views" not in operation["tags"]:
         found += [*WRITTEN, "role-may-not", "document-unknown"]
         found += ["version-differs", "command-id-taken", "too-much-contention"]
     elif "security" in operation and method == "get":

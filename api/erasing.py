@@ -1,7 +1,7 @@
 """Erasing at the command line: keys are destroyed, and that it happened is recorded."""
 
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -18,6 +18,11 @@ from projections.positions import NotYetThere, Positions
 
 app = typer.Typer(help="Destroy the words of a case, or of a person.", no_args_is_help=True)
 
+# Lists that they kept, under names that they gave.
+FORGET: Final = """
+WITH gone AS (DELETE FROM desk.list_choices WHERE person = %(person)s)
+DELETE FROM desk.views WHERE owner = %(person)s
+"""
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -73,6 +78,8 @@ def erase_person(
             with suppress(CaseErased):  # it keeps nothing any more
                 await store.handle(case, forget, by=by, cause=CAUSE)
         await store.handle(stream, command, by=by, cause=CAUSE)
+        async with store.pool.connection() as conn:
+            await conn.execute(FORGET, {"person": stream})
         return [str(case) for case in cases]
 
     cases = on_the_log(work)

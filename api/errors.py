@@ -32,6 +32,7 @@ from api.read_models import OperationUnknown, ReadModelUnknown
 from api.signing_in import NotSignedIn, PasswordRefused, SignInPaused
 from api.strict import MalformedJson, NotJson
 from api.tokens import ScopesRequired, TokenUnknown, TwoTokensLive
+from api.views import TooManyViews, ViewUnknown
 from domain import errors as no
 from domain.runtime.appending import (
     CommandRefused,
@@ -81,6 +82,8 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     TwoTokensLive: HTTPStatus.CONFLICT,
     NothingToRank: HTTPStatus.UNPROCESSABLE_ENTITY,
     SearchTooBroad: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ViewUnknown: HTTPStatus.NOT_FOUND,
+    TooManyViews: HTTPStatus.CONFLICT,
     ColumnUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     ReadModelUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     OperationUnknown: HTTPStatus.NOT_FOUND,

@@ -23,6 +23,12 @@ Wants = TypeVar("Wants", bound="Filtered")
 # What only the desk may ask for: where its people stand, and its own words.
 FOR_THE_DESK: Final = frozenset({"account", "assignee", "team", "tag"})
 NEWEST: Final = "-modified"
+CHECKED: Final = (
+    *("escalated", "close_requested", "resolution_proposed"),
+    *("reopenable", "customers_word"),
+)
+# Only closed cases can be reopened, or were closed in whatever way.
+OF_CLOSED: Final = ("reopenable", "customers_word")
 SORTED_BY: Final = f"^({RELEVANCE}|-?({'|'.join(listing.SORTS)}))$"
 
 
@@ -68,12 +74,21 @@ class Filtered(Value):
         int | None, Field(ge=0, le=36_500, description="Created within so many days.")
     ] = None
     escalated: Annotated[bool | None, Field(description="Whether it is escalated.")] = None
-    awaiting: Annotated[tuple[Awaited | Literal["any"], ...], _several("What it waits for.")]
+    awaiting: Annotated[
+        tuple[Awaited | Literal["any", "none"], ...],
+        _several("What it waits for; `any`: for something, `none`: for nothing."),
+    ]
     close_requested: Annotated[bool | None, Field(description="Whether closing is requested.")] = (
         None
     )
     resolution_proposed: Annotated[
         bool | None, Field(description="Whether a resolution is proposed.")
+    ] = None
+    reopenable: Annotated[
+        bool | None, Field(description="Whether it is closed and can still be reopened.")
+    ] = None
+    customers_word: Annotated[
+        bool | None, Field(description="Whether it was closed with the customer's word.")
     ] = None
     account: Annotated[tuple[UUID, ...], _several("The account. For the desk.")]
     assignee: Annotated[
@@ -148,7 +163,7 @@ def conditions_of(asked: Filtered, by: Asking, query: Query | None = None) -> di
     for name in ("application", "type", "severity", "team", "tag", "account"):
         if given.get(name):
             found[name] = [*given[name]]
-    for name in ("escalated", "close_requested", "resolution_proposed"):
+    for name in CHECKED:
         if given.get(name) is not None:
             found[name] = given[name]
     for name in ("customer_reference", "created_after", "created_before"):
@@ -182,7 +197,8 @@ def _statuses(asked: Filtered, query: Query | None) -> dict[str, Any]:
     if query and not asked.status and (number := query.number or query.number_begins):
         begins = query.number_begins
         return {"open_or_numbered": f"{begins}%" if begins else number.zfill(8)}
-    statuses = set(asked.status) or ({"all"} if asked.number else {"open"})
+    of_closed = any(getattr(asked, name) is not None for name in OF_CLOSED)
+    statuses = set(asked.status) or ({"all"} if asked.number or of_closed else {"open"})
     if "all" in statuses or {"open", Status.CLOSED} <= statuses:
         return {}
     if "open" in statuses:
@@ -203,7 +219,14 @@ def _assigned(asked: Filtered, by: Asking) -> dict[str, Any]:
 def _awaited(asked: Filtered) -> dict[str, Any]:
     if not asked.awaiting:
         return {}
-    return {"awaits": True} if "any" in asked.awaiting else {"awaiting": [*asked.awaiting]}
+    if {"any", "none"} <= set(asked.awaiting):
+        return {}
+    if "any" in asked.awaiting:
+        return {"awaits": True}
+    some = [one for one in asked.awaiting if one != "none"]
+    if "none" not in asked.awaiting:
+        return {"awaiting": some}
+    return {"awaiting_or_nothing": some} if some else {"awaits_nothing": True}
 
 
 def _aged(asked: Filtered) -> dict[str, Any]:

@@ -70,6 +70,13 @@ def whoami(*, as_json: AsJson = False) -> None:
 
 
 def list_cases(  # noqa: PLR0913, PLR0917  each is an option, as a filter of the list
+    q: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WORDS]...",
+            help="What they must tell of: words, is:open, severity:critical …; -- before a -word.",
+        ),
+    ] = None,
     status: Annotated[list[str] | None, typer.Option(help=STATUSES)] = None,
     application: Annotated[list[str] | None, typer.Option(help="The key of one.")] = None,
     type_: Annotated[list[str] | None, typer.Option("--type", help="The key of one.")] = None,
@@ -84,13 +91,16 @@ def list_cases(  # noqa: PLR0913, PLR0917  each is an option, as a filter of the
     close_requested: Annotated[bool | None, typer.Option(help="Closing requested, or not.")] = None,
     external_id: Annotated[str | None, typer.Option(help="Like jira:OPS-1.")] = None,
     customer_reference: Annotated[str | None, typer.Option(help="The customer's number.")] = None,
-    sort: Annotated[str, typer.Option(help="A column; - before it from its end.")] = "-modified",
+    sort: Annotated[
+        str | None, typer.Option(help="A column; - before it from its end. Else what fits best.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Cases a page.")] = 25,
     *,
     all_: Annotated[bool, typer.Option("--all", help="Every page.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List cases: the open ones, the last changed first, unless you say otherwise."""
+    """List or find cases: the open ones, the last changed first, unless you say otherwise."""
+    q = [" ".join(q)] if q else None
     given = {name.rstrip("_"): value for name, value in locals().items() if name not in _OURS}
     query = {k: _words(v) for k, v in given.items() if v not in (None, [], ())}
     pages = list(_pages(signed_in(), query, every=all_))
@@ -235,6 +245,11 @@ def _footer(page: Mapping[str, Any], shown: int, more: str) -> None:
     closed = page["closed_matches"]
     also = f" None is open, {closed} closed match: --status all" if closed else ""
     rest = " The rest: --all" if page["next"] and shown < page["total"] else ""
+    for one in page["did_you_mean"]:
+        print(
+            f"Nothing has '{one['typed']}': these have {' or '.join(one['meant'])}.",
+            file=sys.stderr,
+        )
     print(f"{shown} of {total}.{also}{rest}", file=sys.stderr)
 
 

@@ -20,11 +20,13 @@ from projections.cases import Line, columns
 from projections.listing import MOST_COUNTED, Found, Seen, Wanted, line_of, where
 from projections.query import Query
 
-RANKED: Final = 400  # of the newest that match
+RANKED: Final = 250  # of the newest that match
 
-# Beyond that nobody waits. A scan of all rows is never what helps here, whatever is estimated.
+# Beyond that nobody waits. Neither a scan of all rows nor a second process is what helps here,
+# whatever is estimated.
 BOUNDED: Final = """
-SELECT set_config('statement_timeout', '2s', true), set_config('enable_seqscan', 'off', true)
+SELECT set_config('statement_timeout', '2s', true), set_config('enable_seqscan', 'off', true),
+       set_config('max_parallel_workers_per_gather', '0', true)
 """
 _MATCHING: Final = SQL("s.words @@ %(words)s::tsquery")
 # All that match, in no order, and how many; ranked are the newest, by how well they match.
@@ -59,7 +61,8 @@ scored AS (
                             WHEN s.words @@ %(as_number)s::tsquery THEN 3
                             WHEN s.words @@ %(in_subject)s::tsquery THEN 2
                             WHEN s.words @@ %(in_description)s::tsquery THEN 1 ELSE 0 END AS score
-      FROM newest n JOIN read.{table} s ON s.case_id = n.id),
+      FROM newest n CROSS JOIN LATERAL (
+           SELECT s.words FROM read.{table} s WHERE s.case_id = n.id OFFSET 0) s),
 ranked AS (
     SELECT id, at, score FROM scored
      UNION ALL

@@ -25,7 +25,7 @@ from domain.runtime.processes import prepared
 from projections import search
 from projections.comparing import Difference, differences
 from projections.filling import BuildFailed, Key, at_leisure, fill_part
-from projections.follower import INTO, ONE_BUILDS, READ_MODELS, RELAXED, catch_up
+from projections.follower import INTO, ONE_BUILDS, READ_MODELS, RELAXED, catch_up, register
 from projections.page import Folded
 
 # The tables that each read model writes.
@@ -206,6 +206,7 @@ def building(key: Key, models: Collection[str]) -> Iterator[Generation]:
         if not (conn.execute(LOCK, {"key": ONE_BUILDS}).fetchone() or (False,))[0]:
             raise OneBuilds
         conn.execute(RELAXED)
+        register(conn, READ_MODELS)  # whatever was never followed stands at the beginning
         conn.execute(INTO, {"schema": "next"})
         try:
             yield Generation(conn, key, models)

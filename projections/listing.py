@@ -62,6 +62,10 @@ CONDITIONS: Final[Mapping[str, LiteralString]] = MappingProxyType({
     "escalated": "(c.escalated_at IS NOT NULL) = %(escalated)s",
     "awaiting": "c.awaiting = ANY(%(awaiting)s)",
     "awaits": "c.awaiting IS NOT NULL",
+    "awaits_nothing": "c.awaiting IS NULL",
+    "awaiting_or_nothing": "(c.awaiting IS NULL OR c.awaiting = ANY(%(awaiting_or_nothing)s))",
+    "reopenable": "coalesce(c.reopen_until > now(), false) = %(reopenable)s",
+    "customers_word": "c.customers_word = %(customers_word)s",
     "close_requested": "('close requested' = ANY(c.badges)) = %(close_requested)s",
     "resolution_proposed": "('resolution proposed' = ANY(c.badges)) = %(resolution_proposed)s",
     "customer_reference": "c.customer_reference = %(customer_reference)s",
@@ -99,7 +103,9 @@ SELECT t.total, p.*
     ON true
  ORDER BY p.sorted_by {direction}, p.id {direction}
 """)
-COUNT: Final = SQL("SELECT count(*) FROM read.cases c WHERE {where}")
+COUNT: Final = SQL("""
+SELECT count(*) FROM (SELECT FROM read.cases c WHERE {where} LIMIT %(most_counted)s) AS counted
+""")
 BEYOND: Final = SQL("AND ({by}, c.id) {beyond} (%(value)s::{type}, %(id)s::uuid)")
 # How far the rows are, read together with them: nothing can come in between.
 CHANGED: Final = SQL("""
@@ -206,12 +212,16 @@ def line_of(row: Sequence[Any]) -> Line:
 
 
 async def counted(
-    conn: AsyncConnection[TupleRow], conditions: Mapping[str, Any], seen: Seen
+    conn: AsyncConnection[TupleRow],
+    conditions: Mapping[str, Any],
+    seen: Seen,
+    most: int | None = None,
 ) -> int:
-    """How many cases there are."""
+    """How many cases there are, or `most` of them."""
     condition, values = seen
     statement = COUNT.format(where=where(condition, tuple(conditions)))
-    row = await (await conn.execute(statement, {**values, **conditions})).fetchone()
+    asked = {**values, **conditions, "most_counted": most}
+    row = await (await conn.execute(statement, asked)).fetchone()
     return int(row[0]) if row else 0
 
 

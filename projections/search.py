@@ -4,9 +4,10 @@ One row a case has its words; internal ones, and what is no word, have a sign be
 word begins with. Beside it the texts themselves, to show what was found, and all words that occur.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 import orjson
@@ -17,7 +18,7 @@ from domain import events as e
 from domain.case import Attachment, Case, Entry
 from domain.values import Erased
 from projections.page import Page
-from projections.words import Word, is_unspaced, words_of
+from projections.words import is_unspaced, words_of
 
 NAME: Final = "search"
 TABLES: Final = ("search", "search_open", "search_texts", "search_words")
@@ -28,6 +29,7 @@ SUBJECT, DESCRIPTION, CONVERSATION = "A", "B", "C"
 # A tsvector ends at 1 MiB, its places at 16,383 and those of a word at 255: what a case has beyond
 # that is found by its other words.
 MOST_BYTES: Final = 700_000
+ALWAYS_FIT: Final = 80_000  # characters
 LAST_PLACE: Final = 16_383
 MOST_PLACES: Final = 250
 LEAST_LETTERS, MOST_LETTERS = 3, 30  # of a word that may be what was meant
@@ -68,6 +70,7 @@ SELECT case_id, entry, number, kind, internal, text
  WHERE (search_texts.number, search_texts.internal, search_texts.text)
        IS DISTINCT FROM (excluded.number, excluded.internal, excluded.text)
 """
+KNOWN: Final = "SELECT word FROM search_words WHERE word = ANY(%(words)s)"
 ADD_WORDS: Final = """
 INSERT INTO search_words (word, short)
 SELECT word, short FROM jsonb_populate_recordset(NULL::search_words, %(rows)s::jsonb)
@@ -79,7 +82,8 @@ DELETE FROM search_words w WHERE w.word = ANY(%(gone)s) AND NOT EXISTS (
 """
 
 
-class Told(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Told:
     """An entry or the name of a file; `kind`: entry or file."""
 
     case_id: UUID
@@ -105,7 +109,7 @@ def _write(conn: Connection[TupleRow], cases: Sequence[Case], *, is_new: bool) -
     vectors = {case.id: _Vector() for case in cases}
     for case in cases:
         _filled(vectors[case.id], case, told[case.id])
-    words = {word for vector in vectors.values() for word in vector.words}
+    words = {word for vector in vectors.values() for word in vector.words if is_meant(word)}
     some = [{"case_id": id_, "words": str(vector)} for id_, vector in vectors.items()]
     had = set[str]()
     if not is_new:
@@ -113,12 +117,12 @@ def _write(conn: Connection[TupleRow], cases: Sequence[Case], *, is_new: bool) -
         entries = [one.entry for texts in told.values() for one in texts]
         conn.execute(FORGET, {"cases": list(told), "entries": entries})
     conn.execute(WRITE, {"rows": orjson.dumps(some).decode()})
-    texts = [one._asdict() for one in chain.from_iterable(told.values())]
-    if texts:
+    if texts := list(chain.from_iterable(told.values())):
         conn.execute(WRITE_TEXTS, {"rows": orjson.dumps(texts).decode()})
+    known = {word for (word,) in conn.execute(KNOWN, {"words": list(words - had)})}
     # In order, so that two processes that fill never wait for each other.
-    new = [{"word": word, "short": shortened(word)} for word in sorted(words - had)]
-    conn.execute(ADD_WORDS, {"rows": orjson.dumps(new).decode()})
+    if new := [{"word": word, "short": shortened(word)} for word in sorted(words - had - known)]:
+        conn.execute(ADD_WORDS, {"rows": orjson.dumps(new).decode()})
     if gone := had - words:
         conn.execute(FORGET_WORDS, {"gone": list(gone)})
 
@@ -162,10 +166,8 @@ class _Vector:
 
     def __init__(self) -> None:
         self._places: dict[str, list[str]] = {}
-        self._place = 0
-        self._left = MOST_BYTES
+        self._place = self._letters = 0
         self.words = set[str]()
-        """Of those that may have been meant."""
 
     def signs(self, sign: str, some: set[str]) -> None:
         for one in some:
@@ -174,41 +176,38 @@ class _Vector:
     def add(self, text: str, weight: str, sign: str = "") -> None:
         if isinstance(text, Erased):
             return
-        self._place += 1  # no phrase goes from one text into the next
-        for word in words_of(text):
-            self._place += 1
-            self._put(sign + word.word, weight)
-            if word.other:
-                self._put(sign + word.other, weight)
-            if is_meant(word):
-                self.words.add(word.word)
-
-    def _put(self, lexeme: str, weight: str) -> None:
-        places = self._places.get(lexeme)
-        if places is None:
-            self._left -= len(lexeme.encode()) + 8
-            if self._left < 0:
-                return
-            places = self._places[lexeme] = []
-        if len(places) < MOST_PLACES and self._left > 0:
-            places.append(f"{min(self._place, LAST_PLACE)}{weight}")
-            self._left -= 2
+        place, places = self._place + 1, self._places  # no phrase goes from one text into the next
+        for word, other in words_of(text):
+            place += place < LAST_PLACE
+            self.words.add(word)
+            places.setdefault(sign + word, []).append(f"{place}{weight}")
+            if other:
+                places.setdefault(sign + other, []).append(f"{place}{weight}")
+        self._place = min(place, LAST_PLACE - 1)
+        self._letters += len(text)
 
     def __str__(self) -> str:
+        lexemes = self._places
+        if self._letters > ALWAYS_FIT:
+            lexemes = dict(_fitting(lexemes))
         return " ".join(
-            f"{lexeme}:{','.join(places)}" if places else lexeme
-            for lexeme, places in self._places.items()
+            f"{lexeme}:{','.join(places[:MOST_PLACES])}" if places else lexeme
+            for lexeme, places in lexemes.items()
         )
 
 
-def is_meant(word: Word) -> bool:
+def _fitting(lexemes: Mapping[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
+    left = MOST_BYTES
+    for lexeme, places in lexemes.items():
+        left -= len(lexeme.encode()) + 2 * min(len(places), MOST_PLACES) + 4
+        if left < 0:
+            return
+        yield lexeme, places
+
+
+def is_meant(word: str) -> bool:
     """Whether somebody who made a slip may have meant it: numbers and pairs of signs are not."""
-    letters = word.word
-    return (
-        LEAST_LETTERS <= len(letters) <= MOST_LETTERS
-        and letters.isalpha()
-        and not is_unspaced(letters)
-    )
+    return LEAST_LETTERS <= len(word) <= MOST_LETTERS and word.isalpha() and not is_unspaced(word)
 
 
 def shortened(word: str) -> list[str]:

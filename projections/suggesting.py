@@ -55,7 +55,7 @@ async def _nearest(
     conn: AsyncConnection[TupleRow], query: Query, term: Term, viewer: Actor, seen: Seen
 ) -> Sequence[str]:
     words = term.words
-    if len(words) != 1 or not is_meant(words[0]):
+    if len(words) != 1 or not is_meant(words[0].word):
         return ()
     word = words[0].word
     known = {one for (one,) in await (await conn.execute(NEAR, _asked(word))).fetchall()}

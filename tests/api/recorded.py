@@ -106,15 +106,28 @@ def a_case(told: Recorder) -> None:
     told.before |= {"case": case, "other": other["id"]}
 
 
+def keeping(told: Recorder) -> None:
+    """Lists that somebody keeps."""
+    view = {"name": "Urgent and slow", "query": "severity=urgent&q=slow", "columns": ["number"]}
+    kept = told.ask("add_view", x.ANNA, "POST", "/views", view)
+    told.ask("set_view", x.ANNA, "PUT", f"/views/{kept['id']}", {**view, "query": "q=slow"})
+    told.read("list_views", x.ANNA, "/views")
+    told.ask("remove_view", x.ANNA, "DELETE", f"/views/{kept['id']}")
+    chosen = {"application": "atlas", "columns": ["number", "subject", "status"]}
+    told.ask("keep_choices", x.ANNA, "PUT", "/me/list", chosen)
+    told.read("read_choices", x.ANNA, "/me/list")
+
+
 def reading(told: Recorder) -> None:
     """Lists, cases, events, what is set."""
     case, other = told.before["case"], told.before["other"]
     bulk = {"ids": [case, other], "command": {"change-tags": {"add": ["quarter-end"]}}}
     told.ask("bulk", x.ANNA, "POST", "/cases/bulk", bulk)
-    told.read("list_cases", x.ANNA, "/cases?status=all&limit=2")
+    told.read("list_cases", x.ANNA, "/cases?q=gatewy&status=all&limit=2")
     told.read("case_facets", x.ANNA, "/cases/facets?status=all")
     exported = told.http.get(x.ANNA, "/cases/export?status=all")
     told.told["export_cases"] = {"sent": None, "status": 200, "answered": exported.text}
+    keeping(told)
     told.read("list_changes", x.ANNA, "/cases/changes?limit=1")
     told.read("read_case", x.ANNA, f"/cases/{case}")
     told.read("case_events", x.CLARA, f"/cases/{other}/events")

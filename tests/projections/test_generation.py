@@ -249,6 +249,15 @@ def test_while_it_is_switched_the_follower_waits(
     assert set(positions(shown.settings).values()) == {(head(shown.settings), None)}
 
 
+def test_what_was_never_followed_is_made_and_then_followed(desk: Desk) -> None:
+    on(desk, some_cases)
+    rebuild(key_of(desk.settings), READ_MODELS, silent)
+    on(desk, some_cases)
+    projected(desk.settings)
+    assert set(positions(desk.settings).values()) == {(head(desk.settings), None)}
+    assert verified(desk.settings) == []
+
+
 def test_words_that_are_destroyed_leave_the_other_generations_too(
     shown: Desk, live: Connection[TupleRow]
 ) -> None:
