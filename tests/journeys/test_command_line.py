@@ -281,7 +281,7 @@ def test_read_models_are_made_anew_and_verified(desk: Desk, terminal: Terminal) 
     well = terminal.casebook("verify")
     assert (well.status, well.out) == (
         0,
-        "access, cases, activity, directory: every row is as the log tells it.\n",
+        "access, cases, activity, directory, search: every row is as the log tells it.\n",
     )
     with psycopg.connect(desk.settings.database_url) as conn:
         conn.execute("UPDATE read.cases SET subject = 'Wrong'")
