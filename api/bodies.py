@@ -19,6 +19,7 @@ from domain.events import (
     Unassigned,
     Unlinked,
     desk_fields,
+    unshown_fields,
 )
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF
@@ -220,7 +221,10 @@ def shown(
 ) -> Happened:
     """The same of an event that the viewer may know of."""
     nameless = not names_assignee and is_assignment(recorded.event)
-    data = _readable(recorded.event.model_dump(exclude_unset=recorded.event.partial))
+    event = recorded.event
+    data = _readable(
+        event.model_dump(exclude_unset=event.partial, exclude=unshown_fields(type(event)))
+    )
     hidden = frozenset() if viewer.sees_internal else desk_fields(type(recorded.event))
     if other_case(recorded.event) in unseen:
         hidden |= {"follows"} if isinstance(recorded.event, Created) else {"case", "number"}

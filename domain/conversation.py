@@ -171,6 +171,8 @@ def attached(
             media_type=found.media_type,
             digest=found.digest,
             internal=internal,
+            key=found.key,
+            scanned=found.scanned,
         )
         for found in (terms.upload(upload, by) for upload in uploads)
     ]

@@ -19,6 +19,7 @@ from domain.values import (
     Desk,
     DeskText,
     EscalationReason,
+    FileKey,
     Ground,
     Instant,
     LinkKind,
@@ -27,6 +28,7 @@ from domain.values import (
     ResolvedBy,
     Slot,
     Text,
+    Unshown,
     Value,
     Window,
     Word,
@@ -127,7 +129,10 @@ class MadeInternal(Event):
 
 
 class AttachmentAdded(Event):
-    """A file belongs to the case. `size` in bytes, `digest` SHA-256 in hex."""
+    """A file belongs to the case. `size` in bytes, `digest` SHA-256 in hex.
+
+    `key` None: it came from elsewhere, and its bytes are not here. `scanned`: nothing was found.
+    """
 
     attachment: UUID
     entry: UUID | None
@@ -136,6 +141,8 @@ class AttachmentAdded(Event):
     media_type: str
     digest: Text
     internal: bool = False
+    key: FileKey | None = None
+    scanned: bool = False
 
 
 class AttachmentRemoved(Event):
@@ -398,12 +405,19 @@ DocumentEvent: TypeAlias = AccountSet | PersonSet | CatalogueSet | CalendarSet |
 def desk_fields(event: type[Event]) -> frozenset[str]:
     """Which fields of a public event only the desk may see."""
     hints = get_type_hints(event, include_extras=True)
-    return frozenset(field for field in event.model_fields if _is_for_desk(hints[field]))
+    return frozenset(field for field in event.model_fields if _is_marked(hints[field], Desk))
 
 
-def _is_for_desk(hint: object) -> bool:
+@cache
+def unshown_fields(event: type[Event]) -> set[str]:
+    """Which fields of an event nobody is shown."""
+    hints = get_type_hints(event, include_extras=True)
+    return {field for field in event.model_fields if _is_marked(hints[field], Unshown)}
+
+
+def _is_marked(hint: object, mark: type[Desk | Unshown]) -> bool:
     inner = get_args(hint)
-    return any(isinstance(one, Desk) or _is_for_desk(one) for one in inner)
+    return any(isinstance(one, mark) or _is_marked(one, mark) for one in inner)
 
 
 @dataclass(frozen=True, slots=True)

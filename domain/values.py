@@ -74,6 +74,11 @@ class Desk:
     """Marks a field of a public event that only the desk may see."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unshown:
+    """Marks a field that nobody is shown: it is a means, and says nothing of what happened."""
+
+
 def _keep_erased(value: Any, validate: Callable[[Any], str]) -> str:  # noqa: ANN401  pydantic's signature
     return value if isinstance(value, Erased) else validate(value)
 
@@ -138,6 +143,8 @@ _Whole = WrapValidator(_keep_erased)
 Text = Annotated[str, _Whole, Sealed(Slot.TEXT)]
 Personal = Annotated[str, _Whole, Sealed(Slot.PERSONAL)]
 DeskText = Annotated[str, _Whole, Sealed(Slot.TEXT), Desk()]
+FileKey = Annotated[str, _Whole, Sealed(Slot.TEXT), Unshown()]
+"""32 bytes in base64 under which a file is kept: with the words of its event it is destroyed."""
 
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -367,7 +374,10 @@ class Actor(Value):
 
 
 class Upload(Value):
-    """A file that has arrived and waits to be attached: bytes, and SHA-256 in hex."""
+    """A file that has arrived and waits to be attached: bytes, and SHA-256 in hex.
+
+    `scanned`: a scanner looked through it and found nothing.
+    """
 
     id: UUID
     name: Text
@@ -375,6 +385,8 @@ class Upload(Value):
     media_type: str
     digest: Text
     by: UUID | SystemName
+    key: FileKey | None = None
+    scanned: bool = False
 
 
 class Resolution(Value):

@@ -428,6 +428,25 @@ def test_what_is_edited_removed_or_made_internal_is_found_so(asked: Http) -> Non
         assert meant == ([["capybara"]] if word == "capybara" else [])
 
 
+def test_a_tag_or_another_subject_is_found_from_then_on(asked: Http) -> None:
+    case = asked.raised(x.CLARA)["number"]
+    asked.shown()
+    asked.done(x.ANNA, case, "change-tags", add=["okapi"])
+    asked.shown()
+    assert found(asked, x.ANNA, "okapi") == [case]
+    asked.done(x.ANNA, case, "change-tags", remove=["okapi"])
+    asked.done(x.ANNA, case, "change-details", subject="A narwhal")
+    asked.shown()
+    assert found(asked, x.ANNA, "okapi") == []
+    assert found(asked, x.CLARA, "narwhal") == [case]
+    asked.done(x.ANNA, case, "close", reason="Done.")
+    asked.shown()
+    assert found(asked, x.CLARA, "narwhal") == []
+    asked.done(x.CLARA, case, "reopen", comment="Again.")
+    asked.shown()
+    assert found(asked, x.CLARA, "narwhal") == [case]
+
+
 def test_words_that_are_destroyed_are_gone_with_the_next_look(asked: Http) -> None:
     case = asked.raised(x.CLARA, subject="Mister Quokka", description="Of Quokka.")["number"]
     asked.done(x.ANNA, case, "post", text="Quokka said so.")
