@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from api import (
     activity,
+    attachments,
     bulk,
     cases,
     commands,
@@ -27,6 +28,7 @@ from api import (
     reference,
     signing_in,
     tokens,
+    uploads,
     views,
     welcome,
 )
@@ -48,6 +50,8 @@ ROUTED = (
     views,
     cases,
     activity,
+    attachments,
+    uploads,
     feed,
     bulk,
     health,

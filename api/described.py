@@ -70,6 +70,21 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "case_facets": ("filter-for-the-desk", "search-too-broad"),
     "export_cases": ("filter-for-the-desk", "column-unknown"),
+    "case_attachment": (
+        *("file-unknown", "file-gone", "range-not-there", "file-damaged", "files-away"),
+    ),
+    "begin_upload": ("too-many-uploads",),
+    "upload_file": (
+        *("too-many-uploads", "file-too-large", "file-empty", "files-away"),
+        *("file-infected", "scanner-away"),
+    ),
+    "read_upload": ("upload-not-there",),
+    "put_part": ("upload-not-there", "upload-complete", "file-too-large", "files-away"),
+    "complete_upload": (
+        *("upload-not-there", "part-missing", "file-empty", "digest-differs"),
+        *("file-infected", "scanner-away", "files-away"),
+    ),
+    "remove_upload": ("upload-not-there",),
     "add_view": ("too-many-views", "column-unknown", "filter-for-the-desk"),
     "set_view": ("view-unknown", "column-unknown", "filter-for-the-desk"),
     "remove_view": ("view-unknown",),
@@ -172,7 +187,7 @@ def _problems(path: str, method: str, operation: Described) -> Iterator[str]:
         found.append("invalid-request")
     if _is_command(path, method):
         found += [*WRITTEN, *RULES]
-    elif method == "put" and "views" not in operation["tags"]:
+    elif method == "put" and not {"views", "files"} & set(operation["tags"]):
         found += [*WRITTEN, "role-may-not", "document-unknown"]
         found += ["version-differs", "command-id-taken", "too-much-contention"]
     elif "security" in operation and method == "get":

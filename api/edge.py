@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
 from api.errors import TookTooLong, problem_of
-from api.limits import limited
+from api.limits import FILE_SECONDS, limited, takes_files
 from api.passage import KEY, Passage
 from domain.runtime.settings import Settings
 
@@ -46,7 +46,9 @@ class Edge:
         passage = Passage(_request_id(scope))
         scope[KEY] = passage
         structlog.contextvars.bind_contextvars(request_id=passage.id)
-        began, limit = perf_counter(), asyncio.timeout(self._seconds)
+        files = takes_files(scope["path"], scope["method"])
+        seconds = max(self._seconds, FILE_SECONDS) if files else self._seconds
+        began, limit = perf_counter(), asyncio.timeout(seconds)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -60,7 +62,8 @@ class Edge:
         whole = "\0" not in scope["path"] and b"%00" not in scope["query_string"]
         try:
             async with limit:
-                await (self._app if whole else _refused)(scope, limited(receive), sending)
+                body = receive if files else limited(receive)
+                await (self._app if whole else _refused)(scope, body, sending)
         except TimeoutError:
             log.warning(SLOW, route=passage.route)
             if not passage.status:

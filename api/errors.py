@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from api.attachments import FileGone, FileUnknown, RangeNotThere
 from api.auth import NoScopeForThat, NotOnTheirBehalf, ScopeMissing, TokenRefused
 from api.configuration import AnotherCalendar
 from api.cursors import CursorNotOurs
@@ -40,8 +41,12 @@ from domain.runtime.appending import (
     QueueClosed,
     QueueFull,
 )
+from domain.runtime.blobs import FileDamaged, FilesAway
 from domain.runtime.database import DATABASE_AWAY
 from domain.runtime.frames import StateTooLarge
+from domain.runtime.scanner import FileInfected, ScannerAway
+from domain.runtime.uploads import DigestDiffers, FileEmpty, PartMissing
+from domain.runtime.waiting import FileTooLarge, TooManyUploads, UploadComplete, UploadNotThere
 from projections.finding import SearchTooBroad
 from projections.positions import AheadOfTheLog, BeyondTheHead, NotYetThere
 
@@ -82,6 +87,20 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     TwoTokensLive: HTTPStatus.CONFLICT,
     NothingToRank: HTTPStatus.UNPROCESSABLE_ENTITY,
     SearchTooBroad: HTTPStatus.UNPROCESSABLE_ENTITY,
+    FileUnknown: HTTPStatus.NOT_FOUND,
+    FileGone: HTTPStatus.GONE,
+    RangeNotThere: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    FileDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
+    FilesAway: HTTPStatus.SERVICE_UNAVAILABLE,
+    UploadNotThere: HTTPStatus.NOT_FOUND,
+    UploadComplete: HTTPStatus.CONFLICT,
+    FileTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooManyUploads: HTTPStatus.CONFLICT,
+    FileEmpty: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PartMissing: HTTPStatus.CONFLICT,
+    DigestDiffers: HTTPStatus.CONFLICT,
+    FileInfected: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ScannerAway: HTTPStatus.SERVICE_UNAVAILABLE,
     ViewUnknown: HTTPStatus.NOT_FOUND,
     TooManyViews: HTTPStatus.CONFLICT,
     ColumnUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,

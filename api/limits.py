@@ -7,6 +7,15 @@ from starlette.types import Message, Receive
 
 # The largest document, every character of it written as an escape.
 MOST_BYTES: Final = 2 * 1024 * 1024
+# Bytes of files: what stands behind these says itself how much it takes, while it arrives.
+FILES: Final = "/api/v1/uploads/"
+FILE_SECONDS: Final = 900.0
+
+
+def takes_files(path: str, method: str) -> bool:
+    """Whether the body of such a request is a file or a part of one."""
+    whole = method == "POST" and path == f"{FILES}file"
+    return whole or (method == "PUT" and path.startswith(FILES))
 
 
 class BodyTooLarge(HTTPException):

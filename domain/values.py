@@ -102,6 +102,19 @@ def _one_line(text: str) -> str:
     return text
 
 
+# What turns the order of letters around makes exe.gpj of jpg.exe.
+_TURNS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def _without_folders(text: str) -> str:
+    """The name of a file without the folders that some browsers send with it."""
+    name = _TURNS.sub("", re.split(r"[/\\]", text)[-1]).strip()
+    if not name.strip("."):
+        msg = "must be the name of a file"
+        raise ValueError(msg)
+    return name
+
+
 # What a library judges is judged when it is asked for and not when it is read again from the log:
 # the next release of the library may think otherwise.
 STORED: Final = "stored"
@@ -152,6 +165,12 @@ Label = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
     AfterValidator(_one_line),
+]
+FileName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=255),
+    AfterValidator(_one_line),
+    AfterValidator(_without_folders),
 ]
 PersonName = Annotated[
     str,

@@ -10,6 +10,7 @@ from projections.filling import Key
 from projections.follower import follow, once_connected
 from projections.operations import perform
 from projections.rebuild import reshape
+from projections.sweeper import sweep
 
 
 def main() -> None:
@@ -23,8 +24,9 @@ def main() -> None:
     key = Key(settings().database_url, settings().master_key_bytes)
     try:
         once_connected(partial(reshape, key))
-        # It goes on beside the follower, most of it in other processes; it ends with this one.
+        # They go on beside the follower, and end with this process.
         threading.Thread(target=perform, args=(key,), daemon=True).start()
+        threading.Thread(target=sweep, args=(key, settings().files), daemon=True).start()
         follow(key.url, key.codec)
     except KeyboardInterrupt:
         return

@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
 from domain.runtime.database import migrate
-from tests.desks import Desk, a_desk, settings_for
+from tests.desks import FILES, Desk, a_desk, settings_for
 
 TEST_ALL = bool(os.environ.get("CASEBOOK_TEST_ALL"))
 
@@ -69,6 +69,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     yield server
     server.stop()
     shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(FILES, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,11 @@
 """The examples' desk in a database: its accounts, its people, its catalogue, a token for each."""
 
+import os
+import tempfile
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -33,10 +36,14 @@ class Desk:
         return self.tokens[examples.id_of(actor)]
 
 
-def settings_for(url: str) -> Settings:
+FILES: Final = Path(tempfile.gettempdir()) / f"casebook-tests-files-{os.getpid()}"
+
+
+def settings_for(url: str, **more: str) -> Settings:
     """The settings of a process on this database."""
     unlimited = {"requests_per_minute": 0, "failures_per_minute": 0}
-    return Settings.model_validate({"database_url": url, "master_key": MASTER_KEY, **unlimited})
+    given = {"database_url": url, "master_key": MASTER_KEY, "files": FILES.as_uri(), **more}
+    return Settings.model_validate({**unlimited, **given})
 
 
 async def a_desk(settings: Settings) -> Desk:

@@ -26,8 +26,9 @@ from domain.runtime.codec import Codec
 from domain.runtime.database import Pool
 from domain.runtime.documents import Documents, InForce, Kind
 from domain.runtime.history import LAST_OF, NUMBERS, STREAM, read, stored
+from domain.runtime.uploads import Uploads
 from domain.terms import OtherCase, Terms
-from domain.values import Actor
+from domain.values import Actor, Upload
 
 # Numbers fetched at once, more each time: a small desk leaves few unused when it stops.
 FEWEST_NUMBERS, MOST_NUMBERS = 4, 256
@@ -47,8 +48,9 @@ class Found:
 class Lookup:
     """Looks things up in one log."""
 
-    def __init__(self, pool: Pool, codec: Codec, log_id: UUID) -> None:
+    def __init__(self, pool: Pool, codec: Codec, log_id: UUID, uploads: Uploads) -> None:
         self._pool, self._codec, self._log_id = pool, codec, log_id
+        self.uploads = uploads
         self.documents = Documents(pool, codec)
         self._numbers: list[int] = []
         self._at_once = FEWEST_NUMBERS
@@ -80,6 +82,7 @@ class Lookup:
         calendar = await self._calendar(account)
         other, heads, not_before = await self._other(case, command)
         claims, claim_heads = await self._claims(account_id, case, command)
+        new_case = await self._new_case(command)
         terms = Terms(
             command=id_,
             account_id=account_id,
@@ -88,7 +91,8 @@ class Lookup:
             calendar=calendar[0],
             people={p: found for p in people if (found := _as(Person, documents.get(p)))} | named,
             other=other,
-            new_case=await self._new_case(command),
+            uploads=await self._uploads(command, by, case.id if case else new_case),
+            new_case=new_case,
             claims=claims,
             versions={
                 f"account:{account_id}": documents[account_id].version,
@@ -141,6 +145,15 @@ class Lookup:
             return None
         number = await self.number()
         return self.case_id(number), f"{number:08}"
+
+    async def _uploads(
+        self, command: c.Command, by: Actor, case: UUID | tuple[UUID, str] | None
+    ) -> Mapping[UUID, Upload]:
+        named = command.__dict__.get("attachments")
+        if not named or case is None:
+            return {}
+        stream = case if isinstance(case, UUID) else case[0]
+        return await self.uploads.named(named, {str(by.id), str(by.person)}, stream)
 
     async def _calendar(self, account: Account) -> tuple[Calendar, int]:
         found = await self.documents.one(document_stream("calendar", account.calendar), Calendar)

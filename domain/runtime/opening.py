@@ -5,12 +5,15 @@ from contextlib import asynccontextmanager
 
 from domain.runtime import database
 from domain.runtime.appending import AppendQueue
+from domain.runtime.blobs import Blobs
 from domain.runtime.codec import Codec
 from domain.runtime.history import IDENTITY, LAST_WITH_KEY, read, stored
 from domain.runtime.keys import Keyring
 from domain.runtime.lookup import Lookup
+from domain.runtime.scanner import Scanner
 from domain.runtime.settings import Settings
 from domain.runtime.store import Store
+from domain.runtime.uploads import Uploads
 from domain.values import Slot
 
 
@@ -36,5 +39,7 @@ async def open_store(settings: Settings, name: str) -> AsyncIterator[Store]:
         for event in last:
             if isinstance(event.text, bytes):
                 keyring.unwrap(event.text, event.stream, event.version, Slot.TEXT)
-        lookup = Lookup(pool, codec, log_id)
+        scanner = Scanner(settings.scanner) if settings.scanner else None
+        uploads = Uploads(pool, keyring, Blobs(settings.files), scanner)
+        lookup = Lookup(pool, codec, log_id, uploads)
         yield Store(pool, queue, codec, lookup, build=settings.build)

@@ -5,6 +5,7 @@ named like its variable in small letters, such as casebook_master_key. The envir
 """
 
 import os
+import re
 import sys
 from base64 import b64decode
 from functools import cache
@@ -42,6 +43,24 @@ def _leads_to_a_database(value: str) -> str:
     except ProgrammingError:
         raise ValueError("it must be an address such as postgresql://casebook@db/x") from None
     return value
+
+
+def _leads_to_files(value: str) -> str:
+    if not re.fullmatch(r"file:///.+|(s3|gs|az|abfss?|https|memory)://.*", value):
+        raise ValueError(
+            "it must be an address such as file:///var/lib/casebook or s3://bucket/path"
+        )
+    return value
+
+
+def _leads_to_a_scanner(value: str) -> str:
+    if value and not re.fullmatch(r"unix:/.+|tcp://.+:[0-9]{1,5}", value):
+        raise ValueError("it must be unix:/path or tcp://host:port")
+    return value
+
+
+def _here() -> str:
+    return Path("var/files").absolute().as_uri()
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_leads_to_a_database)]
@@ -99,6 +118,10 @@ class Settings(Databases, Serving):
     """After which a request is ended."""
     metrics: Literal["loopback", "all"] = "loopback"
     """Who may read /metrics: this machine alone, or everybody who reaches the port."""
+    files: Annotated[str, AfterValidator(_leads_to_files)] = Field(default_factory=_here)
+    """Where files are kept: file:///folder, or an object store such as s3://bucket/path."""
+    scanner: Annotated[str, AfterValidator(_leads_to_a_scanner)] = ""
+    """A clamd that looks through them, unix:/path or tcp://host:port; none: nobody does."""
     master_key: Annotated[SecretStr, AfterValidator(_is_a_key)]
 
     @property

@@ -132,9 +132,13 @@ class Store(Reader):
         digest = self.codec.digest(stream, command, by)
         asked = _Asked(stream, id_, command, digest, by, cause, expecting, at)
         if stream is None:
-            return await self._handle(asked)
-        async with self._locks.setdefault(stream, asyncio.Lock()):
-            return await self._handle(asked)
+            outcome = await self._handle(asked)
+        else:
+            async with self._locks.setdefault(stream, asyncio.Lock()):
+                outcome = await self._handle(asked)
+        if uploads := command.__dict__.get("attachments"):
+            await self.lookup.uploads.attached(uploads)
+        return outcome
 
     async def _handle(self, asked: _Asked) -> Outcome:
         for _ in range(MOST_TRIES):

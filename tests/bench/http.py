@@ -16,7 +16,7 @@ from tests.bench import plain_app
 from tests.bench.measuring import Figure, durable_postgres, medians
 from tests.bench.stages import stages
 from tests.deploy.running import free_port, within
-from tests.desks import MASTER_KEY, a_desk, settings_for
+from tests.desks import FILES, MASTER_KEY, a_desk, settings_for
 from tests.examples import CLARA
 
 ROUNDS = 4
@@ -68,6 +68,7 @@ def serving(kind: str, workers: int, url: str) -> Iterator[int]:
         **os.environ,
         "CASEBOOK_DATABASE_URL": url,
         "CASEBOOK_MASTER_KEY": MASTER_KEY,
+        "CASEBOOK_FILES": FILES.as_uri(),
         "CASEBOOK_PORT": str(port),
         "CASEBOOK_WORKERS": str(workers),
         "CASEBOOK_REQUESTS_PER_MINUTE": "0",
