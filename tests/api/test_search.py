@@ -293,6 +293,43 @@ def test_nothing_is_suggested_that_stands_in_no_case_of_the_viewer(
     assert answer(asked, x.CLARA, "invioce")["did_you_mean"] == [], "it is another's case"
 
 
+def test_only_words_that_occur_nowhere_are_replaced_and_only_by_the_nearest(asked: Http) -> None:
+    asked.raised(x.CLARA, subject="Gecko gekkos gecka")
+    asked.shown()
+    body = answer(asked, x.CLARA, "gecko gekko")
+    assert body["did_you_mean"] == [], "the last word goes on"
+    body = answer(asked, x.CLARA, "gekko gecko")
+    assert body["did_you_mean"] == [{"typed": "gekko", "meant": ["gecko", "gekkos"]}]
+    assert answer(asked, x.CLARA, "geccko")["did_you_mean"][0]["meant"] == ["gecko"]
+
+
+def test_who_comes_to_another_account_finds_nothing_of_the_one_before(asked: Http) -> None:
+    """Although the words of their cases there still have them as contact."""
+    own = asked.raised(x.CARL, subject="Ocelot")["number"]
+    asked.shown()
+    assert found(asked, x.CARL, "ocelot") == [own]
+    path = f"/people/{x.id_of(x.CARL)}"
+    before = x.PEOPLE[x.id_of(x.CARL)]
+    moved = before.model_copy(update={"account": x.GLOBEX, "email": "carl@globex.com"})
+    assert asked.ask(x.SUE, "PUT", path, moved.model_dump(mode="json")).is_success
+    for q in ("ocelot", own, "oclot"):
+        body = answer(asked, x.CARL, q, "&status=all")
+        assert (body["cases"], body["did_you_mean"]) == ([], [])
+    assert asked.ask(x.SUE, "PUT", path, before.model_dump(mode="json")).is_success
+
+
+def test_highlights_tell_customers_nothing_internal(asked: Http) -> None:
+    """Not even where the same word stands in public too."""
+    case = asked.raised(x.CLARA, description="A marmot.")["number"]
+    asked.done(x.ANNA, case, "post", text="A lemming.")
+    asked.done(x.ANNA, case, "note", text="Secret of the lemming.")
+    asked.done(x.ANNA, case, "change-tags", add=["marmot"])
+    asked.shown()
+    for by, fields in ((x.CLARA, ["description", "conversation"]), (x.ANNA, ["tags", "note"])):
+        (one,) = answer(asked, by, "marmot lemming")["cases"]
+        assert [shown["field"] for shown in one["highlights"]] == fields
+
+
 def test_where_nothing_open_matches_it_is_said_how_many_closed_ones_do(
     asked: Http, cases: dict[str, str]
 ) -> None:
