@@ -10,6 +10,7 @@ Source: age-encryption.org/v1, "Payload", with AES-256-GCM (STREAM, Hoang et al.
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import suppress
+from functools import cached_property
 from typing import Final
 
 import obstore
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, from_url
+from obstore.store import LocalStore, ObjectStore, from_url
 
 KEY_BYTES: Final = 32
 PIECE: Final = 64 * 1024
@@ -43,9 +44,17 @@ class Blobs:
 
     def __init__(self, url: str) -> None:
         """`url` is file:///folder, s3://bucket/path, or what else obstore reads."""
-        self._store: ObjectStore = (
-            from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
-        )
+        self._url = url
+
+    @cached_property
+    def _store(self) -> ObjectStore:
+        # Opened by whoever needs it first: most processes never do.
+        try:
+            if self._url.startswith("file:"):
+                return LocalStore.from_url(self._url, mkdir=True)
+            return from_url(self._url)
+        except (BaseError, OSError) as error:
+            raise FilesAway from error
 
     async def write(self, name: str, key: bytes, content: AsyncIterable[bytes]) -> int:
         """Keeps all of a content, in pieces of any size; how many bytes it had.
@@ -62,7 +71,7 @@ class Blobs:
                     nonce = _nonce(number, is_last=is_last)
                     await writer.write(cipher.encrypt(nonce, piece, None))
                     size, number = size + len(piece), number + 1
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise FilesAway from error
         return size
 
@@ -93,7 +102,7 @@ class Blobs:
                         yield part
         except (FileNotFoundError, InvalidTag) as error:
             raise FileDamaged from error
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise FilesAway from error
 
     async def remove(self, names: Iterable[str]) -> None:

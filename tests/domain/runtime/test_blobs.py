@@ -2,15 +2,20 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.runtime import blobs
-from domain.runtime.blobs import PIECE, SALT_BYTES, TAG_BYTES, Blobs, FileDamaged
+from domain.runtime.blobs import PIECE, SALT_BYTES, TAG_BYTES, Blobs, FileDamaged, FilesAway
+from tests.bench.http import answers
+from tests.deploy.running import free_port, within
 
 KEY = bytes(range(32))
 WHOLE = PIECE + TAG_BYTES
@@ -111,3 +116,50 @@ def test_a_large_file_is_read_a_few_pieces_at_a_time(
     monkeypatch.setattr(blobs, "AT_ONCE", 2)
     content = os.urandom(5 * PIECE + 1)
     assert read(written(place, content), len(content)) == content
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An object store that speaks as S3 does, on loopback; a bucket in it."""
+    port = free_port()
+    program = str(Path(sys.executable).with_name("moto_server"))
+    command = [program, "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert within(30, lambda: answers(port)), "moto did not start"
+        url = f"http://127.0.0.1:{port}"
+        urlopen(Request(f"{url}/casebook", method="PUT")).close()  # noqa: S310  loopback
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_an_object_store_does_as_well_as_a_folder(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one request, and in several parts of its own."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": bucket,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }.items():
+        monkeypatch.setenv(name, value)
+    kept = Blobs("s3://casebook/some/where")
+    for content in (b"", b"Words.", os.urandom(10_000_000)):
+        assert asyncio.run(kept.write("a/b", KEY, given_in([content]))) == len(content)
+        assert read(kept, len(content)) == content
+    assert read(kept, 10_000_000, 70_000, 90_000) == content[70_000:90_000]
+    asyncio.run(kept.remove(["a/b", "never/there"]))
+    with pytest.raises(FileDamaged):
+        read(kept, len(content))
+
+
+def test_a_store_that_does_not_answer_is_said_to_be_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(FilesAway):
+        written(tmp_path / "file" / "below", b"Words.")
