@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from api import (
+    carrying,
     doctor,
     erasing,
     importing,
@@ -121,6 +122,9 @@ OVER_HTTP: Mapping[str, Callable[..., None]] = {
 for name, look in OVER_HTTP.items():
     app.command(name, rich_help_panel="Look")(look)
 working.register(app)
+app.command("attach", rich_help_panel=working.PANEL)(carrying.attach)
+app.command("files", rich_help_panel="Look")(carrying.list_files)
+app.command("download", rich_help_panel="Look")(carrying.download)
 app.command("bulk", rich_help_panel=working.PANEL)(working.bulk)
 
 # These work on the database, as an operator.

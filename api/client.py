@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import IO, Any, Final, NoReturn
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from api.terminal import refuse
 
 API: Final = "/api/v1"
 TIMEOUT_SECONDS: Final = 30
+CHUNK: Final = 256 * 1024
 SERVER_ERROR: Final = 500
 WRONG: Final = 400
 # What the exit status says; 1 is something outside, 2 is what was asked.
@@ -111,14 +112,48 @@ def ask(
     return answer
 
 
+def send(login: Login, path: str, file: Path) -> Answer:
+    """Sends the bytes of a file; what is refused ends the command."""
+    headers = {
+        "Authorization": f"Bearer {login.token}",
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(file.stat().st_size),
+    }
+    try:
+        with file.open("rb") as content:
+            answer = _once(login.url, "POST", path, content, headers)
+    except (OSError, HTTPException) as error:
+        _end(1, f"{file} could not be sent: {str(error) or type(error).__name__}.")
+    if answer.status >= WRONG:
+        _told(answer)
+    return answer
+
+
+def fetch(login: Login, path: str, out: IO[bytes]) -> int:
+    """Writes the bytes that the API answers with; how many there were."""
+    connection, size = _connection(login.url), 0
+    try:
+        connection.request("GET", path, None, {"Authorization": f"Bearer {login.token}"})
+        response = connection.getresponse()
+        if response.status >= WRONG:
+            _told(Answer(response.status, {}, json.loads(response.read() or b"{}")))
+        while some := response.read(CHUNK):
+            size += out.write(some)
+    except (OSError, HTTPException) as error:
+        _end(1, f"It broke off after {size:,} bytes: {str(error) or type(error).__name__}.")
+    finally:
+        connection.close()
+    return size
+
+
 def _once(
-    url: str, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+    url: str,
+    method: str,
+    path: str,
+    content: bytes | IO[bytes] | None,
+    headers: Mapping[str, str],
 ) -> Answer:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        refuse(f"{url} is no address such as http://127.0.0.1:8000.")
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
+    connection = _connection(url)
     try:
         connection.request(method, path, content, dict(headers))
         response = connection.getresponse()
@@ -128,6 +163,14 @@ def _once(
         return Answer(response.status, told, json.loads(read) if read and is_json else None)
     finally:
         connection.close()
+
+
+def _connection(url: str) -> HTTPConnection:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        refuse(f"{url} is no address such as http://127.0.0.1:8000.")
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    return kind(parts.hostname, parts.port, timeout=TIMEOUT_SECONDS)
 
 
 def _told(answer: Answer) -> NoReturn:

@@ -109,7 +109,7 @@ def list_cases(  # noqa: PLR0913, PLR0917  each is an option, as a filter of the
         say({**pages[-1], "cases": rows}, "", as_json=True)
         return
     more = "" if pages[-1]["total_is_exact"] else "+"
-    _table(COLUMNS, [_line(row) for row in rows])
+    table(COLUMNS, [_line(row) for row in rows])
     _footer(pages[-1], len(rows), more)
 
 
@@ -144,7 +144,7 @@ def changes(after: After = 0, *, as_json: AsJson = False) -> None:
     if as_json:
         say(told, "", as_json=True)
         return
-    _table(COLUMNS, [_line(row) for row in told["cases"]])
+    table(COLUMNS, [_line(row) for row in told["cases"]])
     print(f"Go on with --after {told['next']}.", file=sys.stderr)
 
 
@@ -160,7 +160,7 @@ def events(
         say(told, "", as_json=True)
         return
     rows = [[str(e["position"]), _moment(e["at"]), e["type"], e["id"]] for e in told["events"]]
-    _table(("position", "at", "type", "id"), rows)
+    table(("position", "at", "type", "id"), rows)
     print(f"Go on with --after {told['next']}.", file=sys.stderr)
 
 
@@ -226,7 +226,7 @@ def _told(item: Mapping[str, Any]) -> Iterator[str]:
         yield f"{when}  [bold]{author}[/bold]: {text}{edited}{inner}"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table for people; for a program one line each, with tabs."""
     if not sys.stdout.isatty():
         for row in rows:

@@ -13,7 +13,7 @@ from api.described import EXAMPLES
 from deploy.local.postgres import SERVICE
 from domain.values import Actor
 from tests import examples as x
-from tests.api.http import Http, follower, serving
+from tests.api.http import API, Http, follower, serving
 from tests.bench.measuring import durable_postgres
 from tests.desks import a_desk, settings_for
 
@@ -106,6 +106,34 @@ def a_case(told: Recorder) -> None:
     told.before |= {"case": case, "other": other["id"]}
 
 
+def sending(told: Recorder) -> None:
+    """Files on their way into a case, and out of it."""
+    http, case = told.http, told.before["other"]
+    whole = _send(http, "POST", "/uploads/file?name=gateway.log", b"07:12 connection refused\n")
+    told.told["upload_file"] = {"sent": None, "status": 201, "answered": whole}
+    film = told.ask(
+        "begin_upload", x.CLARA, "POST", "/uploads", {"name": "film.webm", "recording": True}
+    )
+    part = _send(http, "PUT", f"/uploads/{film['id']}/parts/1", b"\x1a\x45\xdf\xa3 webm")
+    told.told["put_part"] = {"sent": None, "status": 200, "answered": part}
+    told.read("read_upload", x.CLARA, f"/uploads/{film['id']}")
+    told.ask("complete_upload", x.CLARA, "POST", f"/uploads/{film['id']}/complete", {})
+    told.on(x.CLARA, case, "add-attachment", attachments=[whole["id"], film["id"]])
+    told.read("case_attachments", x.CLARA, f"/cases/{case}/attachments")
+    bytes_ = http.get(x.CLARA, f"/cases/{case}/attachments/{whole['id']}")
+    told.told["case_attachment"] = {"sent": None, "status": 200, "answered": bytes_.text}
+    told.on(x.CLARA, case, "remove-attachment", attachment=whole["id"])
+    gone = http.post(x.CLARA, "/uploads", {"name": "mistake.txt"}).json()["id"]
+    told.ask("remove_upload", x.CLARA, "DELETE", f"/uploads/{gone}")
+
+
+def _send(http: Http, method: str, path: str, content: bytes) -> Any:  # noqa: ANN401  any JSON
+    headers = {"authorization": f"Bearer {http.desk.token(x.CLARA)}"}
+    answer = http.client.request(method, API + path, headers=headers, content=content)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
 def keeping(told: Recorder) -> None:
     """Lists that somebody keeps."""
     view = {"name": "Urgent and slow", "query": "severity=urgent&q=slow", "columns": ["number"]}
@@ -128,6 +156,7 @@ def reading(told: Recorder) -> None:
     exported = told.http.get(x.ANNA, "/cases/export?status=all")
     told.told["export_cases"] = {"sent": None, "status": 200, "answered": exported.text}
     keeping(told)
+    sending(told)
     told.read("list_changes", x.ANNA, "/cases/changes?limit=1")
     told.read("read_case", x.ANNA, f"/cases/{case}")
     told.read("case_events", x.CLARA, f"/cases/{other}/events")

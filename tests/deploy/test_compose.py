@@ -11,6 +11,7 @@ from tests.deploy.described import ROOT, program, runs, settings, variables
 COMPOSE = ROOT / "deploy/compose.yaml"
 TEXT = COMPOSE.read_text()
 OURS = ("migrate", "api", "projections")
+KEPT = "/var/lib/casebook"  # files of cases
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +60,18 @@ def test_the_processes_are_those_that_exist(described: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_process_can_change_nothing_but_its_own_tmp(described: dict[str, Any], name: str) -> None:
+def test_a_process_can_change_nothing_but_its_tmp_and_files(
+    described: dict[str, Any], name: str
+) -> None:
     service = described["services"][name]
     assert service["read_only"] is True
     assert service["tmpfs"] == ["/tmp"]  # noqa: S108  the container's own
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert "volumes" not in service
+    files = [] if name == "migrate" else [(KEPT, "files")]
+    found = [(one["target"], one["source"]) for one in service.get("volumes", ())]
+    assert found == files
+    assert service["environment"].get("CASEBOOK_FILES") == (f"file://{KEPT}" if files else None)
 
 
 @pytest.mark.parametrize("name", OURS)

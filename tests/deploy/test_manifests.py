@@ -31,6 +31,7 @@ WORKLOADS = of_kind(MANIFESTS, "Deployment", "Job")
 OPERATED = [one for one in MANIFESTS if (one["apiVersion"], one["kind"]) in FIELDS]
 # What Kubernetes 1.30 does not know yet, a cluster of 1.30 would drop.
 VERSIONS = ("1.30", "1.37")
+KEPT = "/var/lib/casebook"  # files of cases
 
 
 def named(one: dict[str, Any]) -> str:
@@ -145,7 +146,10 @@ def test_a_container_is_as_restricted_as_kubernetes_can_make_it(
     assert {"cpu", "memory"} <= set(container["resources"]["requests"])
     assert "memory" in container["resources"]["limits"]
     writable = [mount for mount in container["volumeMounts"] if not mount.get("readOnly")]
-    assert [mount["mountPath"] for mount in writable] == ["/tmp"]  # noqa: S108  the pod's own
+    files = [KEPT] if any(v["name"] == "files" for v in pod["volumes"]) else []
+    assert [mount["mountPath"] for mount in writable] == ["/tmp", *files]  # noqa: S108  its own
+    told = {one["name"]: one.get("value") for one in container.get("env", ())}
+    assert told.get("CASEBOOK_FILES") == (f"file://{KEPT}" if files else None)
 
 
 @each_container
