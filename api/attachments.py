@@ -41,7 +41,9 @@ FILE: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {UNKNOWN: {"schema": {"type": "string", "format": "binary"}}}},
     206: {
         "description": "The part that `Range` asks for.",
-        "content": {UNKNOWN: {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            UNKNOWN: {"schema": {"type": "string", "format": "binary"}, "example": "07:12"}
+        },
     },
     304: {"description": "It is the one that `If-None-Match` names."},
 }
@@ -108,7 +110,7 @@ async def case_attachment(
     attachment: UUID,
     by: By,
     request: Request,
-    inline: Annotated[  # noqa: FBT002
+    inline: Annotated[  # noqa: FBT002  a parameter of the address
         bool, Query(description="To be shown where it is, if its type allows that.")
     ] = False,
 ) -> Response:

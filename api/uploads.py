@@ -81,7 +81,7 @@ async def upload_file(
     by: By,
     request: Request,
     name: Annotated[FileName, Query(description="Its name.")],
-    recording: Annotated[bool, Query(description="Up to 200 MB; else 35 MB.")] = False,  # noqa: FBT002
+    recording: Annotated[bool, Query(description="Up to 200 MB; else 35 MB.")] = False,  # noqa: FBT002  as the address has it
 ) -> Upload:
     """Takes a whole file at once: the body is its bytes, as they are."""
     uploads, owner = _of(by)

@@ -15,6 +15,7 @@ from api.auth import Scope
 from domain.values import Actor
 from tests import examples as x
 from tests.api.http import Http
+from tests.api.test_files import sent
 from tests.api.test_scopes import NOTES, READ, WRITE, Ask, with_token
 from tests.api.test_sight import FIELDS
 
@@ -43,8 +44,8 @@ PEOPLE: Final = {
 READS_NOTES: Final = {"agent", "support admin", "auditor", "service account of the desk"}
 # Look-alikes: nothing but what they must not share tells the cases apart.
 CASES: Final[dict[str, Actor]] = {OWN: x.CLARA, SAME: x.CARL, OTHER: x.GINA}
-PUBLIC: Final = ("subject", "description", "reference", "post")
-INTERNAL: Final = ("note", "tag", "justification", "unassigned", "hidden")
+PUBLIC: Final = ("subject", "description", "reference", "post", "file")
+INTERNAL: Final = ("note", "tag", "justification", "unassigned", "hidden", "secretfile")
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,11 @@ def _case(http: Http, name: str, by: Actor) -> dict[str, Any]:
         external_ids={"jira": "OPS-2" if name == SAME else "OPS-1"},  # one of an account
     )
     id_ = case["id"]
-    http.done(x.ANNA, id_, "post", text=word(name, "post"))
-    http.done(x.ANNA, id_, "note", text=word(name, "note"))
+    case["file"], secret = (
+        sent(http, x.ANNA, word(name, of), b"So.")["id"] for of in ("file", "secretfile")
+    )
+    http.done(x.ANNA, id_, "post", text=word(name, "post"), attachments=[case["file"]])
+    http.done(x.ANNA, id_, "note", text=word(name, "note"), attachments=[secret])
     http.done(x.ANNA, id_, "change-tags", add=[word(name, "tag").lower()])
     http.done(x.ANNA, id_, "take")
     http.done(x.ANNA, id_, "unassign", reason=word(name, "unassigned"))
@@ -150,22 +154,30 @@ def test_what_is_not_seen_is_answered_by_every_operation_like_what_is_not_there(
         body = body_of(method, path)
         for query in ("", "?version=1", "?at=2100-01-01T00:00:00Z") if method == "GET" else ("",):
             for headers in ({}, {"if_match": '"1"'}, {"idempotency_key": f"{viewer}{path}"}):
-                missing = ask(method, path.format(case=uuid4()) + query, body, **headers)
+                file = world.cases[OWN]["file"]
+                nowhere = path.format(case=uuid4(), attachment=file)
+                missing = ask(method, nowhere + query, body, **headers)
                 assert missing.status_code == 404, (path, missing.text)
                 for name in unseen:
+                    file = world.cases[name]["file"]
                     for reference in (world.cases[name]["id"], world.cases[name]["number"]):
-                        answer = ask(method, path.format(case=reference) + query, body, **headers)
+                        there = path.format(case=reference, attachment=file)
+                        answer = ask(method, there + query, body, **headers)
                         assert plain(answer) == plain(missing), (viewer, method, path, name)
 
 
 @pytest.mark.parametrize("viewer", SEES)
 def test_what_is_seen_is_there(world: World, viewer: str) -> None:
     for name in SEES[viewer]:
-        for path in ("", "/activity", "/events"):
+        for path in ("", "/activity", "/events", "/attachments"):
             answer = world.ask[viewer]("GET", f"/cases/{world.cases[name]['id']}{path}")
             assert answer.status_code == 200
-            assert word(name, "subject") in answer.text
-            assert (word(name, "note") in answer.text) is (viewer in READS_NOTES and path != "")
+            files = path == "/attachments"
+            assert word(name, "file" if files else "subject") in answer.text
+            reads_notes = viewer in READS_NOTES
+            assert (word(name, "secretfile" if files else "note") in answer.text) is (
+                reads_notes and path != ""
+            )
 
 
 def reads(world: World) -> Iterator[str]:

@@ -61,7 +61,7 @@ def test_each_operation_shows_what_is_sent_and_answered_and_that_fits_its_schema
             content = response.get("content", {})
             if status.startswith("2") and status != "204":
                 of = content.get("application/json")
-                assert of or content["text/csv"]["example"], path
+                assert of or next(iter(content.values()))["example"], path
                 if of:
                     fits(described, of, path)
             for problem in content.get("application/problem+json", {}).get("examples", {}).values():

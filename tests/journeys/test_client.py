@@ -212,3 +212,41 @@ def plain(seen: str) -> str:
 def test_names_of_commands_are_completed(laptop: Laptop) -> None:
     asked = {"_CASEBOOK_COMPLETE": "complete_bash", "COMP_WORDS": "casebook esc", "COMP_CWORD": "1"}
     assert laptop.casebook(env=asked).out.split() == ["escalate"]
+
+
+def test_files_go_into_a_case_and_come_back(laptop: Laptop) -> None:
+    number = raised(laptop)["number"]
+    content = os.urandom(200_000)
+    (laptop.home / "größe 1.bin").write_bytes(content)
+    (laptop.home / "notes.txt").write_text("Words.")
+    sent = laptop.casebook("attach", number, "größe 1.bin", "notes.txt", "--text", "See there.")
+    assert (sent.status, sent.out) == (
+        0,
+        f"größe 1.bin, notes.txt belongs to case {number}.\n",
+    )
+    projected(laptop.desk.settings)
+    listed = laptop.casebook("files", number)
+    names = [line.split("\t")[0] for line in listed.out.splitlines()]
+    assert (names, listed.err) == (["notes.txt", "größe 1.bin"], "2 files.\n")
+    fetched = laptop.casebook("download", number, "größe 1.bin", "--to", "back.bin")
+    assert (fetched.status, fetched.out) == (0, "back.bin: 200,000 bytes.\n")
+    assert (laptop.home / "back.bin").read_bytes() == content
+    again = laptop.casebook("download", number, "größe 1.bin", "--to", "back.bin")
+    assert (again.status, again.err) == (2, "back.bin cannot be written: File exists.\n")
+    missing = laptop.casebook("download", number, "nothing")
+    assert (missing.status, missing.err) == (2, f"Case {number} has no file nothing.\n")
+    (laptop.home / "empty").touch()
+    empty = laptop.casebook("attach", number, "empty")
+    assert (empty.status, empty.err) == (2, "The file is empty: nothing of it has arrived.\n")
+
+
+def test_cases_are_found_by_words(laptop: Laptop) -> None:
+    number = raised(laptop)["number"]
+    projected(laptop.desk.settings)
+    found = laptop.casebook("cases", "is:open", "slow", "--sort", "-number")
+    assert found.out.splitlines()[0].split("\t")[0] == number
+    slip = laptop.casebook("cases", "slwo")
+    assert "Nothing has 'slwo': these have slow.\n" in slip.err
+    wrong = laptop.casebook("cases", "severity:hgih")
+    assert wrong.status == 2
+    assert "there is no severity 'hgih'; there are: Critical, Urgent" in wrong.err

@@ -116,7 +116,8 @@ def _sent(url: str, token: str, content: bytes, beacon: str) -> str:
 
 def _post(url: str, token: str, body: bytes, kind: str) -> dict[str, object]:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers)) as answer:  # noqa: S310
+    asked = urllib.request.Request(url, body, headers)  # noqa: S310  loopback
+    with urllib.request.urlopen(asked) as answer:  # noqa: S310  loopback
         told: dict[str, object] = json.load(answer)
         return told
 
