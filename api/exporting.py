@@ -78,7 +78,10 @@ async def export_cases(by: By, request: Request) -> StreamingResponse:
     except BaseException:
         file.close()
         raise
-    named = f"casebook-cases-{datetime.now(UTC):%Y-%m-%d}-{written.position}.{asked.format}"
+    named = (
+        f"casebook-{datetime.now(UTC):%Y-%m-%d}-{written.rows}-cases-at-{written.position}"
+        f".{asked.format}"
+    )
     headers = {
         "Content-Disposition": f'attachment; filename="{named}"',
         "Content-Length": str(file.seek(0, 2)),

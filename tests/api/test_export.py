@@ -123,7 +123,8 @@ def test_it_is_a_file_with_a_name_that_says_how_far_it_tells(desk: Http) -> None
     assert answer.headers["position"] == str(position)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     assert answer.headers["content-length"] == str(len(answer.content))
-    assert f'-{position}.csv"' in answer.headers["content-disposition"]
+    rows = answer.headers["rows"]
+    assert f'-{rows}-cases-at-{position}.csv"' in answer.headers["content-disposition"]
     assert answer.headers["content-disposition"].startswith("attachment; filename=")
     # RFC 4180: every line ends with CRLF, and none of these cases has a line of its own within.
     assert answer.text.count("\n") == answer.text.count("\r\n") == int(answer.headers["rows"]) + 1

@@ -4,11 +4,13 @@ from itertools import count
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.values import Actor
+from projections import finding
 from projections.words import words_of
 from tests import examples as x
 from tests.api.http import Http
@@ -247,6 +249,20 @@ def test_more_than_200_characters_are_refused(asked: Http) -> None:
     (why,) = refused(asked, x.ANNA, "a" * 201)
     assert "200" in why
     assert found(asked, x.ANNA, "q" * 200) == []
+
+
+def test_what_takes_too_long_is_refused_with_a_sentence(
+    asked: Http, cases: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "statement_timeout', '2s'" in finding.BOUNDED
+    monkeypatch.setattr(finding, "BOUNDED", finding.BOUNDED.replace("'2s'", "'100ms'"))
+    with psycopg.connect(asked.desk.settings.database_url) as conn:
+        conn.execute("LOCK read.search, read.search_open")
+        for path in ("/cases?q=queue", "/cases?q=queue&sort=created", "/cases/facets?q=queue"):
+            answer = asked.get(x.ANNA, path)
+            assert (answer.status_code, answer.json()["title"]) == (422, "Search too broad")
+            assert answer.json()["detail"].startswith("This search takes too long: ask for more")
+    assert found(asked, x.CLARA, "queue") == [cases["queue"]]
 
 
 def test_customers_cannot_type_what_they_cannot_ask_for(asked: Http) -> None:

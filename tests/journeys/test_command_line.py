@@ -160,7 +160,15 @@ def test_a_case_and_a_person_are_erased(terminal: Terminal, desk: Desk) -> None:
     behind = terminal.casebook(*erase)
     assert (behind.status, "has not reached position" in behind.err) == (2, True), "one case more?"
     projected(desk.settings)
-    assert terminal.casebook(*erase).status == 0
+    with psycopg.connect(terminal.url or "", autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO desk.views (owner, shared, account, name, query, columns)"
+            " SELECT id, true, %s, 'Mine', '', '{}' FROM unnest(%s::uuid[]) AS of (id)",
+            [x.ACME, [clara, str(x.id_of(x.ADA))]],
+        )
+        assert terminal.casebook(*erase).status == 0
+        left = conn.execute("SELECT owner FROM desk.views").fetchall()
+    assert left == [(x.id_of(x.ADA),)], "the lists that she kept"
     assert "Clara" not in terminal.casebook("replay", "1").out
 
 
