@@ -6,6 +6,7 @@ word begins with. Beside it the texts themselves, to show what was found, and al
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -109,7 +110,7 @@ def _write(conn: Connection[TupleRow], cases: Sequence[Case], *, is_new: bool) -
     vectors = {case.id: _Vector() for case in cases}
     for case in cases:
         _filled(vectors[case.id], case, told[case.id])
-    words = {word for vector in vectors.values() for word in vector.words if is_meant(word)}
+    words = {word for vector in vectors.values() for word in vector.words()}
     some = [{"case_id": id_, "words": str(vector)} for id_, vector in vectors.items()]
     had = set[str]()
     if not is_new:
@@ -167,7 +168,6 @@ class _Vector:
     def __init__(self) -> None:
         self._places: dict[str, list[str]] = {}
         self._place = self._letters = 0
-        self.words = set[str]()
 
     def signs(self, sign: str, some: set[str]) -> None:
         for one in some:
@@ -179,21 +179,28 @@ class _Vector:
         place, places = self._place + 1, self._places  # no phrase goes from one text into the next
         for word, other in words_of(text):
             place += place < LAST_PLACE
-            self.words.add(word)
             places.setdefault(sign + word, []).append(f"{place}{weight}")
             if other:
                 places.setdefault(sign + other, []).append(f"{place}{weight}")
         self._place = min(place, LAST_PLACE - 1)
         self._letters += len(text)
 
+    def words(self) -> Iterator[str]:
+        """Those that somebody may have meant; some twice."""
+        bare = (lexeme.removeprefix(INTERNAL) for lexeme in self._lexemes)
+        return (word for word in bare if is_meant(word))
+
     def __str__(self) -> str:
-        lexemes = self._places
-        if self._letters > ALWAYS_FIT:
-            lexemes = dict(_fitting(lexemes))
         return " ".join(
             f"{lexeme}:{','.join(places[:MOST_PLACES])}" if places else lexeme
-            for lexeme, places in lexemes.items()
+            for lexeme, places in self._lexemes.items()
         )
+
+    @cached_property
+    def _lexemes(self) -> Mapping[str, list[str]]:
+        """As many as fit; asked for when there come no more."""
+        fits = self._letters <= ALWAYS_FIT
+        return self._places if fits else dict(_fitting(self._places))
 
 
 def _fitting(lexemes: Mapping[str, list[str]]) -> Iterator[tuple[str, list[str]]]:

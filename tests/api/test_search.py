@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.values import Actor
-from projections import finding
+from projections import finding, search
+from projections.rebuild import verify
 from projections.words import words_of
 from tests import examples as x
 from tests.api.http import Http
-from tests.projections.following import rows
+from tests.projections.following import key_of, rows, silent
 
 LOOP = "The queue loops since 2.4.1, error ORA-01555 at night."
 
@@ -498,6 +499,36 @@ def test_a_tag_or_another_subject_is_found_from_then_on(asked: Http) -> None:
     asked.done(x.CLARA, case, "reopen", comment="Again.")
     asked.shown()
     assert found(asked, x.CLARA, "narwhal") == [case]
+
+
+def test_every_word_that_occurs_is_kept_and_no_other_however_it_came(
+    asked: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written in two ways, or in a case that has more words than fit."""
+
+    def has(at: int) -> bool:
+        body = answer(asked, x.CLARA, f"langz{LETTERS[at]}")
+        return body["total"] == 1 and not body["did_you_mean"]
+
+    for name, small in (("ALWAYS_FIT", 60), ("MOST_BYTES", 900)):
+        monkeypatch.setattr(search, name, small)
+    written = asked.raised(x.CLARA, subject="Mister Koenig")["number"]
+    asked.raised(x.CLARA, subject="Mister König")
+    long = asked.raised(x.CLARA, subject="Aardwolf")["number"]
+    for at in range(4):
+        asked.done(x.ANNA, long, "post", text=" ".join(f"lang{a}{LETTERS[at]}" for a in LETTERS))
+        asked.shown()
+    assert found(asked, x.CLARA, "aardwolf") == [long]
+    assert [has(at) for at in range(4)] == [True, True, False, False]
+    asked.done(x.ANNA, long, "remove-entry", entry=asked.events(x.ANNA, long)[1]["data"]["entry"])
+    asked.done(x.SUE, written, "redact", version=1, reason="A name.")
+    asked.shown()
+    assert [has(at) for at in range(4)] == [False, True, True, False]
+    key = key_of(asked.desk.settings)
+    assert list(verify(key, [search.NAME], silent)) == []
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def test_words_that_are_destroyed_are_gone_with_the_next_look(asked: Http) -> None:
