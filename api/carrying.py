@@ -1,6 +1,7 @@
 """Files at the command line, over HTTP: attached to a case, listed, and brought here."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -45,19 +46,21 @@ def list_files(case: Case, *, as_json: AsJson = False) -> None:
         say(found, "", as_json=True)
         return
     table(
-        ("name", "bytes", "type", "by", "id"),
-        [
-            [
-                f["name"] or "redacted",
-                str(f["size"]),
-                f["media_type"],
-                f["by"]["name"] or "",
-                f["id"],
-            ]
-            for f in found
-        ],
+        ("name", "bytes", "type", "scanned", "by", "id"),
+        [_line(file) for file in found],
     )
     print(f"{len(found)} files.", file=sys.stderr)
+
+
+def _line(file: Mapping[str, Any]) -> list[str]:
+    return [
+        file["name"] or "redacted",
+        str(file["size"]),
+        file["media_type"],
+        "scanned" if file["scanned"] else "not scanned",
+        file["by"]["name"] or "",
+        file["id"],
+    ]
 
 
 def download(

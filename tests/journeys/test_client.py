@@ -228,6 +228,7 @@ def test_files_go_into_a_case_and_come_back(laptop: Laptop) -> None:
     listed = laptop.casebook("files", number)
     names = [line.split("\t")[0] for line in listed.out.splitlines()]
     assert (names, listed.err) == (["notes.txt", "größe 1.bin"], "2 files.\n")
+    assert "notes.txt\t6\ttext/plain\tnot scanned\tClara\t" in listed.out
     fetched = laptop.casebook("download", number, "größe 1.bin", "--to", "back.bin")
     assert (fetched.status, fetched.out) == (0, "back.bin: 200,000 bytes.\n")
     assert (laptop.home / "back.bin").read_bytes() == content
