@@ -53,7 +53,7 @@ async def understood(asked: Wants, by: Asking) -> tuple[Wants, Query | None]:
         return asked, None
     if sum(1 for _ in tokens_of(asked.q)) > MOST_WORDS:
         raise _refused([f"more than {MOST_WORDS} words are more than anybody remembers"])
-    found = typed(asked.q, FILTERS)
+    found = typed(asked.q, NAMES)
     given = {name: value for name, value in asked if name in asked.model_fields_set}
     wrong = []
     for one in found.filters:
@@ -162,12 +162,7 @@ async def _created(value: str, _by: Asking) -> Parameters:
     }[sign]
 
 
-async def _nothing(value: str, by: Asking) -> Parameters:  # noqa: ARG001  `is` is read before
-    raise AssertionError
-
-
 FILTERS: Final[Mapping[str, Callable[[str, Asking], Awaitable[Parameters]]]] = MappingProxyType({
-    "is": _nothing,
     "status": _status,
     "severity": _severity,
     "type": _type,
@@ -183,6 +178,7 @@ FILTERS: Final[Mapping[str, Callable[[str, Asking], Awaitable[Parameters]]]] = M
     "external": _external,
     "created": _created,
 })  # fmt: skip
+NAMES: Final = frozenset({"is", *FILTERS})
 
 
 def _day(text: str) -> datetime:
