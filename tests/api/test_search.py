@@ -502,29 +502,29 @@ def test_a_tag_or_another_subject_is_found_from_then_on(asked: Http) -> None:
 
 
 def test_every_word_that_occurs_is_kept_and_no_other_however_it_came(
-    asked: Http, monkeypatch: pytest.MonkeyPatch
+    http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Written in two ways, or in a case that has more words than fit."""
 
     def has(at: int) -> bool:
-        body = answer(asked, x.CLARA, f"langz{LETTERS[at]}")
+        body = answer(http, x.CLARA, f"langz{LETTERS[at]}")
         return body["total"] == 1 and not body["did_you_mean"]
 
     for name, small in (("ALWAYS_FIT", 60), ("MOST_BYTES", 900)):
         monkeypatch.setattr(search, name, small)
-    written = asked.raised(x.CLARA, subject="Mister Koenig")["number"]
-    asked.raised(x.CLARA, subject="Mister König")
-    long = asked.raised(x.CLARA, subject="Aardwolf")["number"]
+    written = http.raised(x.CLARA, subject="Mister Koenig")["number"]
+    http.raised(x.CLARA, subject="Mister König")
+    long = http.raised(x.CLARA, subject="Aardwolf")["number"]
     for at in range(4):
-        asked.done(x.ANNA, long, "post", text=" ".join(f"lang{a}{LETTERS[at]}" for a in LETTERS))
-        asked.shown()
-    assert found(asked, x.CLARA, "aardwolf") == [long]
+        http.done(x.ANNA, long, "post", text=" ".join(f"lang{a}{LETTERS[at]}" for a in LETTERS))
+        http.shown()
+    assert found(http, x.CLARA, "aardwolf") == [long]
     assert [has(at) for at in range(4)] == [True, True, False, False]
-    asked.done(x.ANNA, long, "remove-entry", entry=asked.events(x.ANNA, long)[1]["data"]["entry"])
-    asked.done(x.SUE, written, "redact", version=1, reason="A name.")
-    asked.shown()
+    http.done(x.ANNA, long, "remove-entry", entry=http.events(x.ANNA, long)[1]["data"]["entry"])
+    http.done(x.SUE, written, "redact", version=1, reason="A name.")
+    http.shown()
     assert [has(at) for at in range(4)] == [False, True, True, False]
-    key = key_of(asked.desk.settings)
+    key = key_of(http.desk.settings)
     assert list(verify(key, [search.NAME], silent)) == []
 
 
