@@ -305,7 +305,10 @@ def test_read_models_are_made_anew_and_verified(desk: Desk, terminal: Terminal) 
     assert rows(desk.settings) == before
     anew = terminal.casebook("rebuild", "all", "--drop-old")
     assert f"made anew up to position {head(desk.settings)}" in anew.out
-    assert anew.out.endswith("Dropped of before: access, activity, cases, directory.\n")
+    assert anew.out.endswith(
+        "Dropped of before: access, activity, cases, directory, "
+        "search, search_open, search_texts, search_words.\n"
+    )
     with psycopg.connect(desk.settings.database_url) as conn:
         recorded = conn.execute(
             "SELECT kind, by, differed, ended_at IS NOT NULL FROM desk.operations ORDER BY asked_at"
