@@ -31,11 +31,9 @@ class Term:
         """The words that it comes to; none, where it is nothing but signs."""
         found = words_of(self.text)
         # The last sign of a run stands alone too, for whoever asks for nothing else.
-        return [
-            word
-            for before, word in zip([None, *found], found, strict=False)
-            if not (before and _ends(before.word, word.word))
-        ]
+        if len(found) > 1 and _ends(found[-2].word, found[-1].word):
+            del found[-1]
+        return found
 
     def alternatives(self) -> list["Term"]:
         """What will do in its place: itself, where nothing stands instead."""

@@ -31,7 +31,7 @@ def cases(asked: Http) -> dict[str, str]:
         "besançon": (x.CLARA, {"subject": "L'été à Besançon", "description": "Rien."}),
         "ıstanbul": (x.CLARA, {"subject": "İSTANBUL deposu ısınıyor"}),
         "οδός": (x.CLARA, {"subject": "Λάθος ΟΔΌΣ στην Ελλάδα"}),
-        "支付": (x.CLARA, {"subject": "支付失败了", "description": "東京のサーバーが遅い"}),
+        "支付": (x.CLARA, {"subject": "支付失败了", "description": "東京のサーバーが遅い: 日本ABC社"}),
         "globex": (x.GINA, {"subject": "Queue of Globex", "external_ids": {"crm": "7001"}}),
     }
     numbers = {word: asked.raised(by, **fields)["number"] for word, (by, fields) in told.items()}
@@ -93,6 +93,8 @@ def refused(http: Http, by: Actor, q: str) -> list[str]:
         ("了", "支付"),
         ("サーバー", "支付"),
         ("東京", "支付"),
+        ("日本ABC", "支付"),
+        ("日本abc社", "支付"),
     ],
 )
 def test_a_case_is_found_by_its_words(
