@@ -181,7 +181,7 @@ def _problems(path: str, method: str, operation: Described) -> Iterator[str]:
         found += SIGNED
         whole = method != "get" and bool(PEOPLE_ALONE & set(operation["tags"]))
         found.append("no-scope-for-that" if whole else "scope-missing")
-    if "requestBody" in operation:
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
         found += WITH_BODY
     elif operation.get("parameters"):
         found.append("invalid-request")

@@ -38,6 +38,8 @@ th {{ color: var(--soft); font-weight: 600; font-size: .85rem; }}
 details {{ border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0; }}
 details[open] {{ padding-bottom: .4rem; }}
 details > :not(summary) {{ margin-inline: 1rem; }}
+details > table {{ width: calc(100% - 2rem); }}
+td:first-child code {{ overflow-wrap: normal; }}
 summary {{ cursor: pointer; padding: .55rem 1rem; display: flex; gap: .4rem .9rem; flex-wrap: wrap;
   align-items: baseline; }}
 summary b {{ font: 600 .8rem ui-monospace, monospace; min-width: 3.4rem; }}

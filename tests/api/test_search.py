@@ -31,7 +31,7 @@ def cases(asked: Http) -> dict[str, str]:
         "besançon": (x.CLARA, {"subject": "L'été à Besançon", "description": "Rien."}),
         "ıstanbul": (x.CLARA, {"subject": "İSTANBUL deposu ısınıyor"}),
         "οδός": (x.CLARA, {"subject": "Λάθος ΟΔΌΣ στην Ελλάδα"}),
-        "支付": (x.CLARA, {"subject": "支付失败了", "description": "東京のサーバーが遅い: 日本ABC社"}),
+        "支付": (x.CLARA, {"subject": "支付失败了", "description": "東京のサーバー: 日本ABC社"}),
         "globex": (x.GINA, {"subject": "Queue of Globex", "external_ids": {"crm": "7001"}}),
     }
     numbers = {word: asked.raised(by, **fields)["number"] for word, (by, fields) in told.items()}
