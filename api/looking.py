@@ -26,6 +26,8 @@ COLOURS: Final = {
 }
 STATUSES: Final = f"open, all, {', '.join(Status)}."
 COLUMNS: Final = ("number", "status", "severity", "subject", "account", "contact", "modified")
+WIDE: Final = 120  # letters; where there are fewer, these columns are left out
+LEFT_OUT: Final = frozenset({"account", "contact", "type", "by"})
 After = Annotated[int, typer.Option(min=0, help="From this position on.")]
 
 
@@ -232,12 +234,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for row in rows:
             print("\t".join(" ".join(cell.split()) for cell in row))
         return
+    console = Console(highlight=False)
+    shown = [at for at, name in enumerate(columns) if console.width >= WIDE or name not in LEFT_OUT]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="ellipsis", no_wrap=column != "subject")
+    for at in shown:
+        wraps = columns[at] in {"subject", "name"}
+        table.add_column(columns[at], overflow="fold" if wraps else "ellipsis", no_wrap=not wraps)
     for row in rows:
-        table.add_row(*(_coloured(cell) for cell in row))
-    Console(highlight=False).print(table)
+        table.add_row(*(_coloured(row[at]) for at in shown))
+    console.print(table)
 
 
 def _footer(page: Mapping[str, Any], shown: int, more: str) -> None:

@@ -35,6 +35,7 @@ KINDS = [
     ("screen", b"\x1a\x45\xdf\xa3", "video/webm"),
     ("all.zip", b"PK\x03\x04", "application/zip"),
     ("program", b"MZ\x90\0\x03", "application/octet-stream"),
+    ("bell", b"So.\x07", "application/octet-stream"),
     ("latin", "Größe".encode("latin-1"), "application/octet-stream"),
 ]
 

@@ -186,6 +186,7 @@ def test_the_application_chosen_last_and_the_columns_are_kept(desk: Http) -> Non
     [
         ("reopenable=true", {"Closed", "Worded"}),
         ("reopenable=false&status=Closed", set()),
+        ("reopenable=false&assignee=nobody", {"Fresh", "Foreign"}),
         ("customers_word=true", {"Worded"}),
         ("customers_word=false", {"Closed"}),
         ("customers_word=false&status=open", set()),
