@@ -160,10 +160,7 @@ async def list_views(by: By) -> list[View]:
 @router.post("/views", status_code=201, openapi_extra=SECURITY)
 async def add_view(view: NewView, by: By) -> View:
     """Keeps a list."""
-    asked = await _asked(by, view)
-    async with by.given.store.pool.connection() as conn:
-        cursor = conn.cursor(row_factory=class_row(_Row))
-        row = await (await cursor.execute(ADD, {**asked, "most": MOST_VIEWS})).fetchone()
+    row = await _kept(by, ADD, {**await _asked(by, view), "most": MOST_VIEWS})
     if row is None:
         raise TooManyViews
     return await _view(by, row)
@@ -172,10 +169,7 @@ async def add_view(view: NewView, by: By) -> View:
 @router.put("/views/{view_id}", openapi_extra=SECURITY)
 async def set_view(view_id: UUID, view: NewView, by: By) -> View:
     """Keeps another list in the place of one's own."""
-    asked = await _asked(by, view)
-    async with by.given.store.pool.connection() as conn:
-        cursor = conn.cursor(row_factory=class_row(_Row))
-        row = await (await cursor.execute(SET, {**asked, "id": view_id})).fetchone()
+    row = await _kept(by, SET, {**await _asked(by, view), "id": view_id})
     if row is None:
         raise ViewUnknown
     return await _view(by, row)
@@ -223,6 +217,12 @@ async def _asked(by: Asking, view: NewView) -> dict[str, object]:
     _check(by, view.columns)
     await _conditions(by, view.query)
     return {**view.model_dump(), "columns": list(view.columns), **_whose(by)}
+
+
+async def _kept(by: Asking, statement: str, asked: Mapping[str, object]) -> _Row | None:
+    async with by.given.store.pool.connection() as conn:
+        cursor = conn.cursor(row_factory=class_row(_Row))
+        return await (await cursor.execute(statement.encode(), asked)).fetchone()
 
 
 def _check(by: Asking, columns: tuple[str, ...]) -> None:
