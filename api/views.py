@@ -52,10 +52,11 @@ SHIPPED: Final[Mapping[Role, Mapping[str, tuple[str, str]]]] = MappingProxyType(
 })  # fmt: skip
 """By role and key: the name of a view, and its query."""
 
-# Own ones, and those that somebody of the same account, or of the desk, shares.
+# Own ones, and those that somebody of the same account, or of the desk, shares: with a token that
+# may not read notes, the desk's own words are not read either.
 LIST: Final = """
 SELECT id, owner, shared, name, query, columns FROM desk.views
- WHERE owner = %(owner)s OR (shared AND account IS NOT DISTINCT FROM %(account)s)
+ WHERE owner = %(owner)s OR (shared AND %(reads_shared)s AND account IS NOT DISTINCT FROM %(account)s)
  ORDER BY lower(name) COLLATE "C", id
 """
 ADD: Final = """
@@ -149,7 +150,9 @@ async def list_views(by: By) -> list[View]:
     by.needs(Scope.CASES_READ)
     await by.reached(FINDING)
     async with by.given.reads.connection() as conn, conn.cursor(row_factory=class_row(_Row)) as cur:
-        rows = await (await cur.execute(LIST, _whose(by))).fetchall()
+        reads_shared = by.by.is_customer or by.by.sees_internal
+        asked = {**_whose(by), "reads_shared": reads_shared}
+        rows = await (await cur.execute(LIST, asked)).fetchall()
     shipped = SHIPPED.get(by.by.role, {}).items()
     return [
         *[await _counted(by, key, name, query) for key, (name, query) in shipped],
