@@ -56,7 +56,8 @@ SHIPPED: Final[Mapping[Role, Mapping[str, tuple[str, str]]]] = MappingProxyType(
 # may not read notes, the desk's own words are not read either.
 LIST: Final = """
 SELECT id, owner, shared, name, query, columns FROM desk.views
- WHERE owner = %(owner)s OR (shared AND %(reads_shared)s AND account IS NOT DISTINCT FROM %(account)s)
+ WHERE owner = %(owner)s
+    OR (shared AND %(reads_shared)s AND account IS NOT DISTINCT FROM %(account)s)
  ORDER BY lower(name) COLLATE "C", id
 """
 ADD: Final = """
