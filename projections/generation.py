@@ -42,6 +42,7 @@ SWITCH_SECONDS: Final = 60.0
 PAUSE_SECONDS: Final = 0.1
 
 LOCK: Final = "SELECT pg_try_advisory_lock(%(key)s)"
+UNLOCK: Final = "SELECT pg_advisory_unlock(%(key)s)"
 BEGIN: Final = "SELECT read.begin_generation(%(models)s, %(tables)s)"
 FILLED: Final = "UPDATE next.models SET position = %(position)s"
 INDEX: Final = "SELECT read.index_generation(%(tables)s)"
@@ -212,6 +213,8 @@ def building(key: Key, models: Collection[str]) -> Iterator[Generation]:
             yield Generation(conn, key, models)
         finally:
             conn.execute(DROP, {"which": "next"})
+            # Not by leaving alone: the server needs a moment to see that somebody has left.
+            conn.execute(UNLOCK, {"key": ONE_BUILDS})
 
 
 def drop_old(conn: Connection[TupleRow]) -> list[str]:

@@ -17,7 +17,7 @@ from projections.comparing import Difference
 from projections.filling import BuildFailed, Key
 from projections.generation import LIVE, TABLES, OneBuilds, TablesInUse, Told, building, outdated
 
-PATIENCE_SECONDS: Final = 10.0  # for a read model to come to where the log was
+PATIENCE_SECONDS: Final = 10.0  # for a read model that does not come nearer to the log
 LOOK_SECONDS: Final = 0.1
 
 # Not TRUNCATE: it would shut out whoever reads until the commit.
@@ -106,12 +106,14 @@ def _head(key: Key) -> int:
 
 
 def _there(key: Key, models: Collection[str], wanted: int) -> dict[str, int]:
-    """Where the read models stand, once they have that position or will not come to it soon."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    """Where the read models stand, once they have that position or no longer come nearer to it."""
+    before, end = None, 0.0
     with connect(key.url, "casebook rebuild", autocommit=True) as conn:
         while True:
             rows = conn.execute(LIVE, {"models": list(models)}).fetchall()
-            late = [name for name, at, failure in rows if at < wanted and not failure]
+            late = [(name, at) for name, at, failure in rows if at < wanted and not failure]
+            if late != before:
+                before, end = late, time.monotonic() + PATIENCE_SECONDS
             if not late or time.monotonic() > end:
                 return {name: at for name, at, _ in rows}
             time.sleep(LOOK_SECONDS)

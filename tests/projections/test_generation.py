@@ -8,6 +8,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from random import Random
+from time import sleep
 from uuid import UUID
 
 import psycopg
@@ -19,12 +20,13 @@ from psycopg.types.json import Jsonb
 
 from domain import commands as c
 from domain.runtime.checkup import findings
+from domain.runtime.database import connect
 from domain.runtime.settings import Settings
 from domain.runtime.store import Store
 from projections import filling, generation
 from projections.comparing import ROW, Difference
 from projections.filling import BuildFailed, Key
-from projections.follower import ONE_FOLLOWS, READ_MODELS
+from projections.follower import ONE_FOLLOWS, READ_MODELS, catch_up, register
 from projections.generation import (
     TABLES,
     Generation,
@@ -34,6 +36,7 @@ from projections.generation import (
     drop_old,
     outdated,
 )
+from projections.page import Folded
 from projections.rebuild import rebuild, verify
 from tests import examples as x
 from tests.api.http import serving
@@ -367,6 +370,26 @@ def plant(
     conn.execute(statement.format(**parts, **known), values)
     made = {**dict(zip(KEYS[table], row, strict=True)), **OTHER[table]}
     return (", ".join(map(str, row)), ", ".join(str(made[key]) for key in KEYS[table]))
+
+
+def test_who_comes_nearer_is_waited_for_however_long_it_takes(
+    shown: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.rebuild.PATIENCE_SECONDS", 0.5)
+    on(shown, some_cases)
+    codec = codec_of(shown.settings)
+
+    def follow_slowly() -> None:
+        with connect(shown.settings.database_url, "casebook test", autocommit=True) as conn:
+            register(conn, READ_MODELS)
+            folded = Folded(codec)
+            while catch_up(conn, codec, folded, READ_MODELS, most=1):
+                sleep(0.1)
+
+    follower = threading.Thread(target=follow_slowly)
+    follower.start()
+    assert verified(shown.settings) == []
+    follower.join()
 
 
 @pytest.mark.parametrize("model", READ_MODELS)
