@@ -35,6 +35,8 @@ from tests.examples import ANNA
 from tests.projections.following import key_of, projected, silent
 
 MANY: Final = 300  # searches of each class
+WARMING: Final = 50  # searches before those that are measured
+BOUND: Final = 2_000  # milliseconds, after which a search is refused
 TEXTS: Final = 20_000
 CHANGED, ROUNDS = 250, 4  # cases whose status changes, in so many rounds
 CLASSES: Final = ("2 letters", "3 letters", "4 letters", "a word", "a word and 3 letters")
@@ -96,6 +98,8 @@ def _typed(conn: Connection[TupleRow]) -> dict[str, list[str]]:
 
 def _figures(port: int, token: str, typed: dict[str, list[str]]) -> Iterator[Figure]:
     client = HTTPConnection("127.0.0.1", port, timeout=30)
+    for q in typed["a word"][:WARMING]:
+        _asked(client, token, q, "")
     for more, named in (("", ""), (FILTERS, ", three filters"), (NO_FILTERS, ", of all statuses")):
         whole = list[float]()
         for kind in CLASSES:
@@ -111,15 +115,15 @@ def _figures(port: int, token: str, typed: dict[str, list[str]]) -> Iterator[Fig
 
 
 def _asked(client: HTTPConnection, token: str, q: str | None, more: str) -> float:
-    """Milliseconds, over HTTP, with the total."""
+    """Milliseconds, over HTTP, with the total; what is too broad took its two seconds."""
     address = f"/api/v1/cases?limit=25{f'&q={quote(q)}' if q else ''}{more}"
     began = time.perf_counter()
     client.request("GET", address, headers={"Authorization": f"Bearer {token}"})
     answer = client.getresponse()
     body = answer.read()
     took = time.perf_counter() - began
-    assert answer.status == 200, body
-    assert json.loads(body)["total"] >= 0
+    assert answer.status == 200 or took * 1000 > BOUND, body
+    assert answer.status != 200 or json.loads(body)["total"] >= 0
     return took * 1000
 
 

@@ -375,7 +375,7 @@ def plant(
 def test_who_comes_nearer_is_waited_for_however_long_it_takes(
     shown: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("projections.rebuild.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("projections.rebuild.PATIENCE_SECONDS", 2)
     on(shown, some_cases)
     codec = codec_of(shown.settings)
 
@@ -384,7 +384,7 @@ def test_who_comes_nearer_is_waited_for_however_long_it_takes(
             register(conn, READ_MODELS)
             folded = Folded(codec)
             while catch_up(conn, codec, folded, READ_MODELS, most=1):
-                sleep(0.1)
+                sleep(0.2)
 
     follower = threading.Thread(target=follow_slowly)
     follower.start()
