@@ -116,9 +116,7 @@ async def case_attachment(
 ) -> Response:
     """The bytes of a file: all of them, or the one range that `Range` asks for."""
     file = next((f for f in await _files(case, by) if f.event.attachment == attachment), None)
-    if file is None:
-        raise FileUnknown
-    if file.event.key is None:
+    if file is None or file.event.key is None:
         raise FileUnknown
     if isinstance(file.event.key, Erased):
         raise FileGone

@@ -18,6 +18,7 @@ from api.searching import understood
 from api.showing import Showing
 from projections import access, export
 from projections.export import COLUMNS, SHOWN
+from projections.listing import Wanted
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
@@ -61,23 +62,7 @@ async def export_cases(by: By, request: Request) -> StreamingResponse:
     await by.reached(models)
     columns = await _columns(asked, by)
     wanted = wanted_of(asked, by, query)
-    # It has no name, and is complete before the first byte is sent: no transaction waits for a slow
-    # reader.
-    file = tempfile.TemporaryFile()  # noqa: SIM115  closed when it was sent
-    try:
-        written = await asyncio.to_thread(
-            export.write,
-            file,
-            by.given.reads_url,
-            wanted,
-            access.visible_to(by.by),
-            columns,
-            asked.format,
-            models,
-        )
-    except BaseException:
-        file.close()
-        raise
+    file, written = await _written(asked, wanted, columns, models, by)
     named = (
         f"casebook-{datetime.now(UTC):%Y-%m-%d}-{written.rows}-cases-at-{written.position}"
         f".{asked.format}"
@@ -89,6 +74,25 @@ async def export_cases(by: By, request: Request) -> StreamingResponse:
         "Position": str(written.position),
     }
     return StreamingResponse(_sent(file), 200, headers, TYPES[asked.format])
+
+
+async def _written(
+    asked: Exported, wanted: Wanted, columns: tuple[str, ...], models: tuple[str, ...], by: Asking
+) -> tuple[IO[bytes], export.Written]:
+    """A file without a name, complete before the first byte of it is sent.
+
+    So no transaction waits for a slow reader.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115  closed when it was sent
+    seen, url = access.visible_to(by.by), by.given.reads_url
+    try:
+        written = await asyncio.to_thread(
+            export.write, file, url, wanted, seen, columns, asked.format, models
+        )
+    except BaseException:
+        file.close()
+        raise
+    return file, written
 
 
 async def _columns(asked: Exported, by: Asking) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ async def case_facets(by: By, request: Request) -> Facets:
     wanted = [name for name in facets.FACETS if not customer or name in facets.FOR_CUSTOMERS]
     if not by.by.sees_internal and "tag" in wanted:
         wanted.remove("tag")
-    async with by.given.reads.connection() as conn, finding.bounded(conn):
+    async with by.given.reads.connection() as conn, finding.bounded(conn, query):
         found = await facets.counted(
             conn, wanted, wanted_of(asked, by, query).conditions, access.visible_to(by.by)
         )

@@ -22,6 +22,7 @@ from domain.errors import RoleMayNot
 from domain.values import Key, Label, Role, Value
 from projections import access, export, finding, listing
 from projections.listing import MOST_COUNTED
+from projections.query import Query
 
 router = APIRouter(prefix="/api/v1", tags=["views"], route_class=StrictRoute)
 
@@ -219,7 +220,8 @@ async def _asked(by: Asking, view: NewView) -> dict[str, object]:
     if view.shared and by.by.role not in SHARING:
         raise RoleMayNot(command="share a view", role=by.by.role)
     _check(by, view.columns)
-    await _conditions(by, view.query)
+    asked, words = await _asked_for(by, view.query)
+    wanted_of(asked, by, words)  # refuses what this viewer cannot ask for
     return {**view.model_dump(), "columns": list(view.columns), **_whose(by)}
 
 
@@ -235,10 +237,8 @@ def _check(by: Asking, columns: tuple[str, ...]) -> None:
             raise FilterForTheDesk(name) if name in export.COLUMNS else ColumnUnknown
 
 
-async def _conditions(by: Asking, query: str) -> tuple[Filtered, Mapping[str, object]]:
-    filtered = read(Filtered, quote(query, safe="=&%+:<>.,-").encode())
-    asked, words = await understood(filtered, by)
-    return asked, wanted_of(asked, by, words).conditions
+async def _asked_for(by: Asking, query: str) -> tuple[Filtered, Query | None]:
+    return await understood(read(Filtered, quote(query, safe="=&%+:<>.,-").encode()), by)
 
 
 async def _view(by: Asking, row: _Row) -> View:
@@ -251,9 +251,10 @@ async def _counted(by: Asking, id_: UUID | str, name: str, query: str) -> View:
     """A view with how many cases there are in it now."""
     count, exact, problem = None, True, None
     try:
-        asked, conditions = await _conditions(by, query)
+        asked, words = await _asked_for(by, query)
+        conditions = wanted_of(asked, by, words).conditions
         most = None if counts_exactly(asked, by) else MOST_COUNTED + 1
-        async with by.given.reads.connection() as conn, finding.bounded(conn):
+        async with by.given.reads.connection() as conn, finding.bounded(conn, words):
             found = await listing.counted(conn, conditions, access.visible_to(by.by), most)
         exact = most is None or found <= MOST_COUNTED
         count = found if exact else MOST_COUNTED

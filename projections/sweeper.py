@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import TupleRow
 
 from domain.events import AttachmentAdded
@@ -50,8 +50,12 @@ def sweep(key: Key, files: str) -> None:
         while True:
             try:
                 asyncio.run(_connected(key, blobs))
+            except OperationalError:
+                raise  # the connection is lost: done again on a new one
             except FilesAway:
                 log.warning(NOT_SWEPT)
+            except Exception:  # a defect costs one look, never all that come after it
+                log.exception(NOT_SWEPT)
             sleep(PAUSE_SECONDS)
 
     once_connected(look)

@@ -106,10 +106,17 @@ class Blobs:
             raise FilesAway from error
 
     async def remove(self, names: Iterable[str]) -> None:
-        """Removes files; one that is not there is removed already."""
+        """Removes files; one that is not there is removed already.
+
+        Raises:
+            FilesAway: the store does not answer.
+        """
         for name in names:
-            with suppress(FileNotFoundError):
-                await obstore.delete_async(self._store, name)
+            try:
+                with suppress(FileNotFoundError):
+                    await obstore.delete_async(self._store, name)
+            except (BaseError, OSError) as error:
+                raise FilesAway from error
 
     async def _opened(self, name: str, cipher: AESGCM, some: range, pieces: int) -> list[bytes]:
         """Some neighbouring pieces, decrypted."""

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from domain.runtime.blobs import Blobs, FilesAway
+from projections import sweeper
+from projections.filling import Key
 from tests import examples as x
 from tests.api.http import Http, serving
 from tests.api.test_files import attached, listed, read, sent
 from tests.deploy.running import within
 from tests.desks import FILES, Desk
-from tests.projections.following import head
+from tests.projections.following import head, key_of
 from tests.projections.test_generation import followed
 
 
@@ -39,3 +42,19 @@ def test_the_projections_sweep_from_their_start_on(
     assert (swept, left) == (head(desk.settings), 0)
     assert read(http, x.CLARA, case, kept).content == b"So."
     assert {file["id"] for file in listed(http, x.CLARA, case)} == {gone, kept}
+
+
+def test_a_defect_costs_one_look_and_never_all_that_come_after_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    async def fails(_key: Key, _blobs: Blobs) -> None:
+        looks.append(len(looks))
+        raise (RuntimeError, FilesAway, SystemExit)[looks[-1]]
+
+    monkeypatch.setattr(sweeper, "_connected", fails)
+    monkeypatch.setattr(sweeper, "PAUSE_SECONDS", 0)
+    with pytest.raises(SystemExit):
+        sweeper.sweep(key_of(desk.settings), FILES.as_uri())
+    assert looks == [0, 1, 2]

@@ -163,3 +163,6 @@ def test_a_store_that_does_not_answer_is_said_to_be_away(
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(FilesAway):
         written(tmp_path / "file" / "below", b"Words.")
+    kept = written(tmp_path / "files", b"Words.", "folder/file")
+    with pytest.raises(FilesAway):
+        asyncio.run(kept.remove(["folder"]))
