@@ -37,7 +37,7 @@ async def searched(asked: Asked, query: Query, by: Asking) -> dict[str, Any]:
                 query = suggesting.replaced(query, meant)
                 found, beside = await _page(conn, asked, query, by)
         wanted = wanted_of(asked, by, query)
-        closed = await listing.closed_besides(conn, found, wanted, seen)
+        closed = await suggesting.closed_besides(conn, found, wanted, seen)
         marked = await _marked(conn, found, query, by)
     shown = await Showing.to(by)
     lines = [{**shown.line(line), "highlights": marked[line.id].shown()} for _, line in found.rows]

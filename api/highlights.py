@@ -1,10 +1,13 @@
 """Why was a case found? The texts that matched, with the places where they did."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from projections.cases import Line
 from projections.query import Query, Term
+from projections.words import LONGEST as LONGEST_WORD
 from projections.words import Word, is_unspaced, tokens_of
 
 LONGEST: Final = 240  # characters of what is shown of a text
@@ -52,7 +55,7 @@ class Marked:
     def look(self, field: str, text: str) -> None:
         """Looks in one more text of the case for what is not found yet."""
         if self._left and text:
-            self.put(field, text, _places(text, self._left))
+            self.put(field, text, places(text, self._left))
 
     def put(self, field: str, text: str, places: Mapping[Term, Sequence[Place]]) -> None:
         """The terms were found in this text, at these places."""
@@ -67,10 +70,34 @@ class Marked:
         return self._found
 
 
-def _places(text: str, terms: Sequence[Term]) -> dict[Term, list[Place]]:
+def places(text: str, terms: Sequence[Term]) -> Mapping[Term, Sequence[Place]]:
+    """Where each of these terms stands in a text, those that do."""
+    if not text.isascii():
+        return places_of_tokens(text, terms)
+    small = text.lower()
+    every = ((term, [at.span(1) for at in _pattern(term).finditer(small)]) for term in terms)
+    return {term: places for term, places in every if places}
+
+
+@lru_cache(maxsize=1_000)
+def _pattern(term: Term) -> re.Pattern[str]:
+    """What a term is in a text of nothing but ASCII, most of which are passed by it at once."""
+    either = [_in_a_row(one) for one in term.alternatives() if one.words]
+    return re.compile(rf"(?<![a-z0-9])(?=({'|'.join(either)}))" if either else "(?!)")
+
+
+def _in_a_row(term: Term) -> str:
+    rows = ["|".join(filter(None, word)) for word in term.words]
+    # What is longer is compared as far as there, and shown as a whole.
+    ends = "[a-z0-9]*" if term.begins else rf"(?:(?<=[a-z0-9]{{{LONGEST_WORD}}})[a-z0-9]*)?"
+    return "[^a-z0-9]+".join(f"(?:{row})" for row in rows) + ends + "(?![a-z0-9])"
+
+
+def places_of_tokens(text: str, terms: Sequence[Term]) -> dict[Term, list[Place]]:
+    """The same, word by word: right for every text, and slow."""
     tokens = list(tokens_of(text))
     words = [token.word for token in tokens]
-    found: dict[Term, list[Place]] = {}
+    found: dict[Term, set[Place]] = {}
     for term in terms:
         for one in term.alternatives():
             asked = one.words
@@ -78,8 +105,8 @@ def _places(text: str, terms: Sequence[Term]) -> dict[Term, list[Place]]:
                 row = words[at : at + len(asked)]
                 if _matches(row, asked, begins=one.begins):
                     place = (tokens[at].begins, tokens[at + len(asked) - 1].ends)
-                    found.setdefault(term, []).append(place)
-    return found
+                    found.setdefault(term, set()).add(place)
+    return {term: sorted(places) for term, places in found.items()}
 
 
 def _matches(row: Sequence[Word], asked: Sequence[Word], *, begins: bool) -> bool:

@@ -51,7 +51,9 @@ class Listed(BaseModel):
     total_is_exact: bool
     """False: there are more than `total`."""
     closed_matches: int | None
-    """How many closed cases match where only open ones were asked for and there are none."""
+    """How many closed cases match where only open ones were asked for and there are none.
+
+    Null too where counting them takes longer than 0.1 s."""
     did_you_mean: list[Meant] = []
     next: str | None
     prev: str | None

@@ -15,7 +15,7 @@ from api.finding import searched
 from api.listed import MODELS, MOST_PAGE, Asked, Listed, counts_exactly, page_of, skipped, ways
 from api.searching import understood
 from api.showing import Showing
-from projections import access, listing
+from projections import access, listing, suggesting
 from projections.positions import AheadOfTheLog
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
@@ -91,7 +91,7 @@ async def _listed(asked: Asked, by: Asking) -> dict[str, Any]:
     seen, exactly = access.visible_to(by.by), counts_exactly(asked, by)
     async with by.given.reads.connection() as conn:
         found = await listing.listed(conn, wanted, seen, exactly=exactly)
-        closed = await listing.closed_besides(conn, found, wanted, seen)
+        closed = await suggesting.closed_besides(conn, found, wanted, seen)
     shown = await Showing.to(by)
     lines = [shown.line(line) for _, line in found.rows]
     return page_of(found, lines, closed) | ways(found, wanted)

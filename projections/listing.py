@@ -225,16 +225,6 @@ async def counted(
     return int(row[0]) if row else 0
 
 
-async def closed_besides(
-    conn: AsyncConnection[TupleRow], found: Found, wanted: Wanted, seen: Seen
-) -> int | None:
-    """How many closed cases match, where only open ones were wanted and there are none."""
-    if found.total or "open" not in wanted.conditions:
-        return None
-    others = {name: of for name, of in wanted.conditions.items() if name != "open"}
-    return await counted(conn, {**others, "closed": True}, seen)
-
-
 async def changed(
     conn: AsyncConnection[TupleRow],
     after: int,

@@ -11,6 +11,7 @@ from projections.words import Word, is_unspaced, words_of
 
 MOST_LETTERS: Final = 200
 MOST_WORDS: Final = 16
+FEW_ZEROS: Final = 4
 _NUMBER: Final = re.compile(r"#?(?=[0-9]{1,8}$)(0*)([1-9][0-9]*)?")
 
 
@@ -66,9 +67,20 @@ class Query:
 
     @property
     def number_begins(self) -> str | None:
-        """How a case number begins that is typed with zeros before it, and not yet in full."""
+        """How a case number begins that is typed with zeros before it, and not yet in full.
+
+        Zeros alone, unless they are many, are how all of them begin.
+        """
         found = self._as_number
-        return (found[1] + (found[2] or "")) or None if found and found[1] else None
+        zeros, digits = (found[1], found[2] or "") if found else ("", "")
+        return zeros + digits if (digits and zeros) or len(zeros) > FEW_ZEROS else None
+
+    @property
+    def numbered(self) -> str | None:
+        """A tsquery of the cases that the number names, whatever their status."""
+        if begins := self.number_begins:
+            return _quoted(NUMBER, begins, begins=True)
+        return _quoted(NUMBER, self.number) if self.number else None
 
     @property
     def _as_number(self) -> re.Match[str] | None:

@@ -1,14 +1,17 @@
-"""Which words may somebody have meant that occur in none of their cases?"""
+"""Nothing was found: which words may have been meant, and would closed cases match?"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from psycopg import AsyncConnection
+from psycopg.errors import QueryCanceled
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL
 
 from domain.values import Actor
-from projections.listing import Seen
+from projections import listing
+from projections.listing import Found, Seen, Wanted
 from projections.query import Query, Term
 from projections.search import is_meant, shortened
 
@@ -17,6 +20,7 @@ MOST_MEANT: Final = 5
 MOST_ALIKE: Final = 1_000
 FEW_LETTERS: Final = 5  # a word that is shorter has room for one slip, others for two
 
+SOON: Final = "SET LOCAL statement_timeout = '100ms'"
 NEAR: Final = "SELECT word FROM read.search_words WHERE short && %(short)s LIMIT %(most)s"
 # Of words that begin as this one does, those that begin so for longest.
 ALIKE: Final = """
@@ -29,9 +33,12 @@ SELECT w.word FROM (
     ON w.word >= longest.beginning AND w.word < longest.beginning || E'\\U0010FFFF'
  LIMIT %(most)s
 """
+# Most words that occur do so in an open case, and those are few.
 OCCURS: Final = SQL("""
 SELECT t.number FROM unnest(%(queries)s::text[]) WITH ORDINALITY AS t (query, number)
- WHERE EXISTS (SELECT FROM read.search s JOIN read.cases c ON c.id = s.case_id
+ WHERE EXISTS (SELECT FROM read.search_open s JOIN read.cases c ON c.id = s.case_id
+                WHERE s.words @@ t.query::tsquery AND {seen})
+    OR EXISTS (SELECT FROM read.search s JOIN read.cases c ON c.id = s.case_id
                 WHERE s.words @@ t.query::tsquery AND {seen})
 """)
 
@@ -49,6 +56,23 @@ async def meant(
         for number, term in enumerate(query.required)
         if number not in there and term.words
     }
+
+
+async def closed_besides(
+    conn: AsyncConnection[TupleRow], found: Found, wanted: Wanted, seen: Seen
+) -> int | None:
+    """How many closed cases match, where only open ones were wanted and there are none.
+
+    None where counting them takes longer than a hint is worth.
+    """
+    if found.total or "open" not in wanted.conditions:
+        return None
+    others = {name: of for name, of in wanted.conditions.items() if name != "open"}
+    with suppress(QueryCanceled):
+        async with conn.transaction():
+            await conn.execute(SOON)
+            return await listing.counted(conn, {**others, "closed": True}, seen)
+    return None
 
 
 async def _nearest(

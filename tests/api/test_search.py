@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api import highlights
 from domain.values import Actor
 from projections import finding, search
-from projections.rebuild import verify
+from projections.query import Term
+from projections.rebuild import rebuild, verify
 from projections.words import words_of
 from tests import examples as x
 from tests.api.http import Http
@@ -399,6 +401,43 @@ def test_the_subject_counts_more_than_the_description_and_that_more_than_the_res
     assert [case["number"] for case in rest["cases"]] == [told[3]]
 
 
+@pytest.mark.parametrize("ranked", [2, 250])
+@pytest.mark.parametrize("q", ["plover", "plo", "plover -first", "00"])
+def test_both_ways_to_the_newest_come_to_the_same(
+    asked: Http, monkeypatch: pytest.MonkeyPatch, q: str, ranked: int
+) -> None:
+    for subject, description in (("Plover", "first"), ("Eggs", "A plover."), ("Nest", "Empty.")):
+        asked.raised(x.CLARA, subject=subject, description=description)
+    asked.shown()
+    monkeypatch.setattr(finding, "RANKED", ranked)
+    pages = []
+    for is_shorter in (False, True):
+
+        async def counted(*_: object, is_shorter: bool = is_shorter) -> tuple[int, bool]:
+            return 7, is_shorter
+
+        monkeypatch.setattr(finding, "_counted", counted)
+        some = [answer(asked, x.ANNA, q, f"&limit=2&page={page}")["cases"] for page in (1, 2)]
+        pages.append([[case["number"] for case in page] for page in some])
+    assert pages[0] == pages[1]
+    assert len(pages[0][0]) == 2
+
+
+def test_what_most_cases_have_is_found_from_the_newest_on(
+    asked: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(20):
+        asked.raised(x.CLARA, subject="Every dunlin")
+    asked.shown()
+    whole = answer(asked, x.ANNA, "ever", "&limit=1")
+    rebuild(key_of(asked.desk.settings), [search.NAME], silent)  # counts the rows
+    monkeypatch.setattr(finding, "RANKED", 1)
+    monkeypatch.setattr(finding, "FOUND", "only going back in time is left")
+    finding._statement.cache_clear()
+    assert answer(asked, x.ANNA, "ever", "&limit=1") == whole
+    finding._statement.cache_clear()
+
+
 def test_relevance_needs_words_and_a_cursor_its_own_list(asked: Http) -> None:
     problem = asked.get(x.CLARA, "/cases?sort=relevance")
     assert (problem.status_code, problem.json()["title"]) == (422, "Nothing to rank")
@@ -406,6 +445,21 @@ def test_relevance_needs_words_and_a_cursor_its_own_list(asked: Http) -> None:
     cursor = answer(asked, x.ANNA, "the", "&limit=1&status=all")["next"]
     wrong = asked.get(x.ANNA, f"/cases?sort=created&cursor={cursor}")
     assert wrong.json()["title"] == "Cursor not ours"
+
+
+@given(
+    st.text("ab1_- .Z\n", max_size=30) | st.builds("a".__mul__, st.integers(55, 65)),
+    st.text("ab1 -äZ", max_size=6),
+    st.booleans(),
+    st.sets(st.text("ab1", min_size=1, max_size=3), max_size=2),
+)
+def test_in_plain_letters_the_same_places_are_found_as_in_any_others(
+    text: str, typed: str, begins: bool, instead: set[str]
+) -> None:
+    term = Term(typed, begins=begins, instead=tuple(instead))
+    if any(one.words for one in term.alternatives()):
+        quickly = highlights.places(text, [term])
+        assert quickly == highlights.places_of_tokens(text, [term])
 
 
 def test_highlights_show_where_the_words_are(asked: Http, cases: dict[str, str]) -> None:
