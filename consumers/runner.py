@@ -174,7 +174,7 @@ class _Pass:
             position=row.position,
         )
         self.cursor.count_gap()
-        return self.cursor.rest(row.stream, last, up_to=row.version)
+        return [*self.cursor.rest(row.stream, last, row.version - 1), row]
 
     def _handle(self, row: Stored) -> bool:
         """Whether the event is handled; if not, its stream is parked now."""
