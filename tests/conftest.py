@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,8 +14,10 @@ import hypothesis
 import psycopg
 import pytest
 
+from deploy.local.kafka import KafkaUnavailable
 from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
 from domain.runtime.database import migrate
+from tests.brokers import Running
 from tests.desks import FILES, Desk, a_desk, settings_for
 
 TEST_ALL = bool(os.environ.get("CASEBOOK_TEST_ALL"))
@@ -122,6 +125,35 @@ def empty_database(
     """A database that no migration has seen."""
     for name in databases("template0"):
         yield Database(owner_url=postgres.url(name, OWNER), url=postgres.url(name, SERVICE))
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the run's broker; a test has topics of its own. Nobody kills this one."""
+    with a_broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.address
+
+
+@pytest.fixture
+def mortal_kafka(tmp_path: Path) -> Iterator[Running]:
+    """A broker of one test alone."""
+    with a_broker(tmp_path / "kafka") as broker:
+        yield broker
+
+
+@contextmanager
+def a_broker(folder: Path) -> Iterator[Running]:
+    """A broker; without Java the test is skipped, and fails in CI."""
+    try:
+        broker = Running(folder)
+    except KafkaUnavailable as reason:
+        if TEST_ALL:
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+    try:
+        yield broker
+    finally:
+        broker.kill()
 
 
 @pytest.fixture

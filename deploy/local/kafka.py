@@ -144,9 +144,9 @@ def java() -> str:
 
 
 def _javas() -> Iterator[str]:
-    homes = [*filter(None, [os.environ.get("JAVA_HOME")]), *sorted(Path("/usr/lib/jvm").glob("*"))]
-    paths = [shutil.which("java"), *(str(Path(home, "bin/java")) for home in homes)]
-    yield from (path for path in paths if path and os.access(path, os.X_OK))
+    homes = [Path(os.environ.get("JAVA_HOME", "/nowhere")), *Path("/usr/lib/jvm").glob("*")]
+    paths = [shutil.which("java") or "", *(str(home / "bin/java") for home in homes)]
+    yield from (path for path in paths if os.access(path, os.X_OK))
 
 
 def jars() -> Path:
