@@ -24,6 +24,7 @@ from api import (
     operating,
     parking,
     rebuilding,
+    republishing,
     restoring,
     seeding,
     telling,
@@ -150,11 +151,13 @@ app.command("seed", rich_help_panel=DESK)(seeding.seed)
 app.command("rebuild", rich_help_panel=DESK)(rebuilding.rebuild)
 app.command("verify", rich_help_panel=DESK)(rebuilding.verify)
 app.command("restored", rich_help_panel=DESK)(restoring.restored)
+app.command("republish", rich_help_panel=DESK)(republishing.republish)
 app.command("parked", rich_help_panel=DESK)(parking.parked)
 app.command("unpark", rich_help_panel=DESK)(parking.unpark)
 ON_THE_DATABASE = frozenset(
     {"migrate", "accounts", "people", "token", "replay", "tail", "import"}
-    | {"erase", "seed", "rebuild", "verify", "restored", "parked", "unpark"}
+    | {"erase", "seed", "rebuild", "verify", "restored", "republish"}
+    | {"parked", "unpark"}
 )
 
 

@@ -46,6 +46,13 @@ class Record(NamedTuple):
     headers: Mapping[str, str]
 
 
+class Tail(NamedTuple):
+    """The last record of each partition that has one; `was_written`: something once was there."""
+
+    last: Mapping[int, Record]
+    was_written: bool
+
+
 class Broker:
     """A Kafka, as the settings name it."""
 
@@ -84,14 +91,14 @@ class Broker:
         with suppress(TopicAlreadyExistsError):
             admin.create_topics({topic.name: asked}, wait_for_metadata=True)
 
-    def tails(self, topic: Topic, partitions: int) -> dict[int, Record]:
-        """The last record of each partition that has one.
+    def tail(self, topic: Topic, partitions: int) -> Tail:
+        """What a topic ends with.
 
         Raises:
             BrokerAway: it could not be asked.
         """
-        with self.reader(topic, range(partitions)) as reader:
-            return reader.tails()
+        with self.reader({topic: partitions}) as reader:
+            return reader.tail()
 
     @contextmanager
     def writer(self) -> Iterator["Writer"]:
@@ -117,10 +124,12 @@ class Broker:
                 producer.close(timeout=0)
 
     @contextmanager
-    def reader(
-        self, topic: Topic, partitions: Sequence[int], group: str | None = None
-    ) -> Iterator["Reader"]:
-        """Reads these partitions; `group` is under whose name it commits offsets."""
+    def reader(self, topics: Mapping[Topic, int], group: str | None = None) -> Iterator["Reader"]:
+        """Reads topics, with as many partitions; `group` is under whose name it commits offsets.
+
+        It takes all of them: whoever is to be the only one must see to that, and need not wait
+        until a group has noticed that the one before is dead.
+        """
         consumer = KafkaConsumer(
             client_id="casebook",
             group_id=group,
@@ -130,7 +139,9 @@ class Broker:
             **self.config,
         )
         with closing(consumer):
-            places = [TopicPartition(topic.name, one) for one in partitions]
+            places = [
+                TopicPartition(t.name, p) for t, count in topics.items() for p in range(count)
+            ]
             consumer.assign(places)
             yield Reader(consumer, places)
 
@@ -183,8 +194,8 @@ class Reader:
         end = self._consumer.end_offsets(self._places)
         return {place.partition: end[place] - first[place] for place in self._places}
 
-    def tails(self) -> dict[int, Record]:
-        """The last record of each partition that has one."""
+    def tail(self) -> Tail:
+        """What the topic ends with."""
         first = self._consumer.beginning_offsets(self._places)
         end = self._consumer.end_offsets(self._places)
         waiting = {place for place in self._places if end[place] > first[place]}
@@ -196,7 +207,7 @@ class Reader:
             if monotonic() > until:
                 raise KafkaError("a partition does not give its last record")
             found |= {record.partition: record for record in self.poll(0.5, 1_000)}
-        return found
+        return Tail(found, any(end.values()))
 
 
 @lru_cache(maxsize=65_536)

@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
 from domain.runtime.database import connect
+from domain.runtime.relayed import Checkpoint, PutBack
 from projections.broker import Broker, BrokerAway, Writer
 from projections.filling import Key
 from projections.follower import LOCK, once_connected, why
@@ -27,15 +28,6 @@ IDLE_SECONDS: Final = 5.0
 STANDBY_SECONDS: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 SHORTEST_PAUSE: Final = 0.1
-
-BEGIN: Final = "INSERT INTO desk.relayed (topics) VALUES (%(topics)s) ON CONFLICT DO NOTHING"
-CHECKPOINT: Final = "SELECT position FROM desk.relayed WHERE topics = %(topics)s"
-MOVE: Final = """
-UPDATE desk.relayed SET position = %(position)s, moved_at = now(), failure = NULL
- WHERE topics = %(topics)s AND position < %(position)s
-"""
-WELL: Final = "UPDATE desk.relayed SET failure = NULL WHERE topics = %(topics)s AND failure <> ''"
-FAIL: Final = "UPDATE desk.relayed SET failure = %(failure)s WHERE topics = %(topics)s"
 
 LEADING, STANDING_BY = "relay_leads", "relay_stands_by"
 NOT_PUBLISHED, RELAY_FAILED = "relay_does_not_publish", "relay_failed"
@@ -50,7 +42,7 @@ class Hole(Exception):
 
 
 class TopicEmptied(Exception):
-    """{topic} has no record, and the log was published up to {position}: casebook republish."""
+    """{topic} is empty, and the log was published up to {position}: casebook republish."""
 
     def __init__(self, topic: str, position: int) -> None:
         super().__init__((self.__doc__ or "").format(topic=topic, position=position))
@@ -87,16 +79,16 @@ def _term(key: Key, broker: Broker, relayed: Relayed) -> None:
         connect(key.url, name, autocommit=True) as conn,
         connect(key.url, f"{name} ear", autocommit=True) as ear,
     ):
-        conn.execute(BEGIN, {"topics": relayed.topics})
+        checkpoint = Checkpoint(conn, relayed.topics)
         _wait_for_the_lead(conn, relayed)
         ear.execute(SQL("LISTEN {}").format(Identifier(relayed.woken_by)))
         pause = SHORTEST_PAUSE
         while True:
-            before = checkpoint(conn, relayed.topics)
-            failure = _lead(conn, ear, broker, relayed)
+            before = checkpoint.position
+            failure = _lead(conn, ear, broker, relayed, checkpoint)
             log.warning(NOT_PUBLISHED, topics=relayed.topics, failure=failure)
-            conn.execute(FAIL, {"topics": relayed.topics, "failure": failure})
-            moved = checkpoint(conn, relayed.topics) > before
+            checkpoint.fail(failure)
+            moved = checkpoint.position != before
             pause = SHORTEST_PAUSE if moved else min(pause * 2, LONGEST_PAUSE)
             sleep(pause)
 
@@ -112,25 +104,33 @@ def _wait_for_the_lead(conn: Connection[TupleRow], relayed: Relayed) -> None:
 
 
 def _lead(
-    conn: Connection[TupleRow], ear: Connection[TupleRow], broker: Broker, relayed: Relayed
+    conn: Connection[TupleRow],
+    ear: Connection[TupleRow],
+    broker: Broker,
+    relayed: Relayed,
+    checkpoint: Checkpoint,
 ) -> str:
     """Publishes until something fails; what it was."""
     try:
         with broker.writer() as writer:
-            position = checkpoint(conn, relayed.topics)
+            position = checkpoint.position
             flush = relayed.begin(conn, writer, position)
-            conn.execute(WELL, {"topics": relayed.topics})
+            checkpoint.well()
             while True:
                 moved = flush(position)
                 if moved == position:
                     for _ in ear.notifies(timeout=IDLE_SECONDS, stop_after=1):
                         pass
+                    if checkpoint.position != position:
+                        raise PutBack  # noqa: TRY301  as where it moves
                     continue
                 # On the session that has the lock: where the lock is gone, so is the session.
-                conn.execute(MOVE, {"topics": relayed.topics, "position": moved})
+                checkpoint.move(position, moved)
                 position = moved
     except psycopg.OperationalError:
         raise
+    except PutBack:
+        return "It was put back, and begins again."
     except BrokerAway as error:
         return f"Kafka does not answer ({type(error).__name__})."
     except WRONG as error:
@@ -138,9 +138,3 @@ def _lead(
     except Exception as error:
         log.exception(RELAY_FAILED, topics=relayed.topics)  # it costs this term, and no other
         return why(error)
-
-
-def checkpoint(conn: Connection[TupleRow], topics: str) -> int:
-    """The position up to which Kafka has acknowledged everything."""
-    row = conn.execute(CHECKPOINT, {"topics": topics}).fetchone()
-    return row[0] if row else 0

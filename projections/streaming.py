@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from domain.runtime.history import BARE_PAGE, IDENTITY, page
 from domain.runtime.sealing import Stored
 from domain.runtime.settings import Settings
-from projections.broker import Broker, Outgoing, Record, Writer, partition_of
+from projections.broker import Broker, Outgoing, Tail, Writer, partition_of
 from projections.envelope import source_of
 from projections.filling import Key
 from projections.published import Headers, Publishing
@@ -30,6 +30,10 @@ CASE, ERASED = "case.", "erased"
 
 FIRST: Final = """
 SELECT topic FROM log.events WHERE originator_id = %(stream)s AND originator_version = 1
+"""
+HAD: Final = """
+SELECT 1 FROM log.events
+ WHERE notification_id <= %(position)s AND starts_with(topic, 'case.') = %(of_cases)s LIMIT 1
 """
 
 # Where each partition of each topic ends: the position of its last record.
@@ -62,20 +66,22 @@ class Events:
         source = source_of(*row)
         topics = (self._topics.cases, self._topics.configuration)
         partitions = {topic: self._broker.prepared(topic) for topic in topics}
-        tails = {topic: self._broker.tails(topic, n) for topic, n in partitions.items()}
-        if position and not any(tails.values()):
-            raise TopicEmptied(self._topics.cases.name, position)
+        tails = {topic: self._broker.tail(topic, n) for topic, n in partitions.items()}
+        for topic, tail in tails.items():
+            asked = {"position": position, "of_cases": topic == self._topics.cases}
+            if not tail.was_written and conn.execute(HAD, asked).fetchone():
+                raise TopicEmptied(topic.name, position)
         full = self._settings.kafka_content == "full"
         publishing = Publishing(self._key.codec, source, full, self._settings.public_url)
         return Term(conn, writer, publishing, partitions, ends_of(tails, source))
 
 
-def ends_of(tails: Mapping[Topic, Mapping[int, Record]], source: str) -> Ends:
+def ends_of(tails: Mapping[Topic, Tail], source: str) -> Ends:
     """Where each partition ends; one that another epoch wrote last has nothing of this one."""
     return {
         (topic.name, partition): int(record.headers["ce_sequence"])
-        for topic, records in tails.items()
-        for partition, record in records.items()
+        for topic, tail in tails.items()
+        for partition, record in tail.last.items()
         if record.headers["ce_source"] == source
     }
 

@@ -9,14 +9,17 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from consumers.kafka_source import from_kafka
 from consumers.runner import Consumer, step
 from consumers.sources import LogSource
 from domain.recorded import Recorded
 from domain.runtime.consuming import Cursor
 from domain.runtime.database import connect
+from domain.runtime.settings import Settings
 from tests.conftest import Database
 from tests.desks import Desk
-from tests.projections.following import codec_of
+from tests.projections.following import codec_of, head
+from tests.projections.published import published
 
 NAME: Final = "sink"
 TABLE: Final = """
@@ -63,6 +66,18 @@ def drained(desk: Desk, consumer: Consumer = SINK) -> None:
         source, codec = LogSource(ear), codec_of(desk.settings)
         while step(cursor, consumer, source, codec):
             pass
+
+
+def drained_by_kafka(settings: Settings, consumer: Consumer = SINK) -> None:
+    """The same by way of Kafka, to which all of the log is published before."""
+    desk = Desk(settings, {})
+    with standing(desk, consumer.name) as cursor:
+        cursor.register(from_start=consumer.from_start)
+        published(settings)
+        codec, end = codec_of(settings), head(settings)
+        with from_kafka(settings, consumer.name)(cursor.conn) as source:
+            while step(cursor, consumer, source, codec) or cursor.position < end:
+                source.wait()
 
 
 def noted(desk: Desk) -> list[Line]:

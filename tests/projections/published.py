@@ -10,9 +10,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from domain.runtime.database import connect
+from domain.runtime.relayed import Checkpoint
 from domain.runtime.settings import Settings
 from projections.broker import Broker, Outgoing, Record, Writer
-from projections.relay import BEGIN, MOVE, Flush, checkpoint
+from projections.relay import Flush
 from projections.snapshots import State
 from projections.streaming import Events
 from projections.topics import Topic, Topics
@@ -30,7 +31,7 @@ def read_all(settings: Settings, topic: Topic) -> list[Record]:
     """Everything in a topic, in the order of each partition."""
     broker, found = Broker(settings), list[Record]()
     partitions = broker.prepared(topic)
-    with broker.reader(topic, range(partitions)) as reader:
+    with broker.reader({topic: partitions}) as reader:
         left = sum(reader.sizes().values())
         end = time.monotonic() + 30
         while len(found) < left:
@@ -71,10 +72,10 @@ def _published(
     settings: Settings, topics: str, begin: Callable[[Connection[TupleRow], Writer, int], Flush]
 ) -> None:
     with connect(settings.database_url, "casebook test relay", autocommit=True) as conn:
-        conn.execute(BEGIN, {"topics": topics})
-        position = checkpoint(conn, topics)
+        checkpoint = Checkpoint(conn, topics)
+        position = checkpoint.position
         with Broker(settings).writer() as writer:
             flush = begin(conn, writer, position)
             while (moved := flush(position)) > position:
-                conn.execute(MOVE, {"topics": topics, "position": moved})
+                checkpoint.move(position, moved)
                 position = moved

@@ -200,7 +200,7 @@ def test_a_topic_that_lost_everything_is_told_and_nothing_is_published(
 ) -> None:
     on(desk, some_lives)
     published(publishing(desk.settings.database_url, kafka))
-    with pytest.raises(TopicEmptied, match="has no record, and the log was published up to"):
+    with pytest.raises(TopicEmptied, match="is empty, and the log was published up to"):
         published(publishing(desk.settings.database_url, kafka))
 
 
