@@ -188,11 +188,10 @@ class Reader:
             for place in self._places
         )
 
-    def sizes(self) -> dict[int, int]:
-        """How many records each partition has; of a compacted one, at most."""
-        first = self._consumer.beginning_offsets(self._places)
-        end = self._consumer.end_offsets(self._places)
-        return {place.partition: end[place] - first[place] for place in self._places}
+    def ends(self) -> dict[int, int]:
+        """The offset after the last record of each partition of a topic."""
+        ends = self._consumer.end_offsets(self._places)
+        return {place.partition: ends[place] for place in self._places}
 
     def tail(self) -> Tail:
         """What the topic ends with."""

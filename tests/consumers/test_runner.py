@@ -1,7 +1,5 @@
 """A consumer handles each event once and in order; what it cannot handle parks its case alone."""
 
-from uuid import UUID
-
 import psycopg
 import pytest
 import structlog
@@ -19,20 +17,22 @@ from domain.runtime.sealing import Stored
 from domain.runtime.store import Store
 from tests import examples as x
 from tests.consumers.conftest import Drain
-from tests.consumers.sinks import NAME, SINK, Line, logged, note, noted, standing
+from tests.consumers.sinks import (
+    NAME,
+    SINK,
+    Line,
+    in_order,
+    logged,
+    note,
+    noted,
+    some_lives,
+    standing,
+)
 from tests.desks import Desk
 from tests.domain.runtime.test_store import asked, on, raised
 from tests.projections.following import codec_of, head
 
 SECRET = "The password is hunter2."
-
-
-async def some_lives(store: Store, cases: int = 3) -> None:
-    for _ in range(cases):
-        case = await raised(store)
-        await asked(store, case, c.Take())
-        await asked(store, case, c.Escalate(comment="We lose orders."), x.CLARA)
-        await asked(store, case, c.Post(text="We look."))
 
 
 def refusing(*refused: int) -> Consumer:
@@ -74,14 +74,6 @@ def given(desk: Desk, *batches: list[Stored]) -> None:
 def rows(desk: Desk) -> list[Stored]:
     with psycopg.connect(desk.settings.database_url) as conn:
         return page(conn, 0, 1_000)
-
-
-def in_order(lines: list[Line]) -> dict[UUID, list[tuple[int, int]]]:
-    """The order that holds, whatever brings the events: that of each stream."""
-    streams: dict[UUID, list[tuple[int, int]]] = {}
-    for position, stream, version in lines:
-        streams.setdefault(stream, []).append((position, version))
-    return streams
 
 
 def of(lines: list[Line], stream: object) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from uuid import uuid4
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -32,7 +32,7 @@ def read_all(settings: Settings, topic: Topic) -> list[Record]:
     broker, found = Broker(settings), list[Record]()
     partitions = broker.prepared(topic)
     with broker.reader({topic: partitions}) as reader:
-        left = sum(reader.sizes().values())
+        left = sum(reader.ends().values())
         end = time.monotonic() + 30
         while len(found) < left:
             assert time.monotonic() < end, f"{len(found)} of {left}"
@@ -51,6 +51,16 @@ def made(settings: Settings, topic: Topic, config: dict[str, str]) -> None:
     asked = {"num_partitions": 1, "replication_factor": 1, "configs": config}
     with closing(KafkaAdminClient(bootstrap_servers=settings.kafka)) as admin:
         admin.create_topics({topic.name: asked}, wait_for_metadata=True)
+
+
+def emptied(settings: Settings) -> None:
+    """Retention has taken everything."""
+    topics = Topics(settings.kafka_prefix)
+    with closing(KafkaAdminClient(bootstrap_servers=settings.kafka)) as admin:
+        for topic in (topics.cases, topics.configuration):
+            with Broker(settings).reader({topic: int(settings.kafka_partitions)}) as reader:
+                ends = reader.ends()
+            admin.delete_records({TopicPartition(topic.name, p): end for p, end in ends.items()})
 
 
 def write(settings: Settings, records: Sequence[Outgoing]) -> None:
