@@ -26,7 +26,7 @@ from projections.topics import TopicUnfit
 
 IDLE_SECONDS: Final = 5.0
 STANDBY_SECONDS: Final = 0.5
-LONGEST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 2.0
 SHORTEST_PAUSE: Final = 0.1
 
 LEADING, STANDING_BY = "relay_leads", "relay_stands_by"

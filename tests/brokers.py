@@ -19,10 +19,15 @@ class Running:
         self._kafka = LocalKafka(folder, (0, 0))
         self._words = self._kafka.prepared()
         self.address = self._kafka.address
-        self.start()
+        self.spawn()
+        self.wait()
 
-    def start(self) -> None:
+    def spawn(self) -> None:
+        """By the main thread alone: with the thread that started it the process would end."""
         self.process = subprocess.Popen(self._words, preexec_fn=end_with_parent(9))  # noqa: PLW1509  as deploy.local starts it
+
+    def wait(self) -> None:
+        """Returns when it listens."""
         end = time.monotonic() + STARTS_WITHIN
         while not self._listens():
             assert self.process.poll() is None, (self._kafka.home / "log").read_text()[-3000:]

@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -128,32 +127,25 @@ def empty_database(
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the run's broker; a test has topics of its own. Nobody kills this one."""
-    with a_broker(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker.address
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The run's Kafka; without Java its tests are skipped, and fail in CI.
 
-
-@pytest.fixture
-def mortal_kafka(tmp_path: Path) -> Iterator[Running]:
-    """A broker of one test alone."""
-    with a_broker(tmp_path / "kafka") as broker:
-        yield broker
-
-
-@contextmanager
-def a_broker(folder: Path) -> Iterator[Running]:
-    """A broker; without Java the test is skipped, and fails in CI."""
+    Who kills it starts it again.
+    """
     try:
-        broker = Running(folder)
+        running = Running(tmp_path_factory.mktemp("kafka"))
     except KafkaUnavailable as reason:
         if TEST_ALL:
             pytest.fail(str(reason))
         pytest.skip(str(reason))
-    try:
-        yield broker
-    finally:
-        broker.kill()
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def kafka(broker: Running) -> str:
+    """Its address; a test has topics of its own there."""
+    return broker.address
 
 
 @pytest.fixture
