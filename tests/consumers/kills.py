@@ -37,7 +37,8 @@ PATIENCE: Final = 90.0
 CUT: Final = """
 SELECT pg_terminate_backend(pid) FROM (
     SELECT pid FROM pg_stat_activity
-     WHERE datname = current_database() AND starts_with(application_name, 'casebook') ORDER BY random() LIMIT 1) p
+     WHERE datname = current_database() AND starts_with(application_name, 'casebook')
+     ORDER BY random() LIMIT 1) p
 """
 
 
@@ -148,6 +149,7 @@ def _all_killed(
                 stuck.append(name)
                 return
             time.sleep(random.random() / 4)
+            print(f"{time.monotonic() % 1000:.2f} {name} at {_taken(desk)}")
             victims[name]()
 
     killers = [threading.Thread(target=kill, args=(name,)) for name in victims]
