@@ -28,6 +28,16 @@ STREAM: Final = (
     + _FROM
     + " WHERE e.originator_id = %(stream)s ORDER BY e.originator_version"
 )
+STREAM_AFTER: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + """
+ WHERE e.originator_id = %(stream)s AND e.originator_version > %(after)s
+   AND (%(up_to)s::integer IS NULL OR e.originator_version <= %(up_to)s)
+ ORDER BY e.originator_version
+"""
+)
 # For a customer a case that they do not see has no rows, as one that is not there: to read and
 # decrypt its history first would tell by the time it takes that there is one. The rule is that of
 # `domain.sight.sees`; the fields that it asks for stand in the log in clear.
@@ -85,6 +95,11 @@ PAGE: Final = (
  WHERE e.notification_id > %(after)s ORDER BY e.notification_id LIMIT %(most)s
 """
 )
+# Without their keys.
+BARE_PAGE: Final = """
+SELECT notification_id, originator_id, originator_version, topic, state FROM log.events
+ WHERE notification_id > %(after)s ORDER BY notification_id LIMIT %(most)s
+"""
 # Whole streams, one after the other.
 STREAMS: Final = (
     "SELECT"
