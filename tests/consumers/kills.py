@@ -148,8 +148,7 @@ def _all_killed(
             if not within(PATIENCE, partial(_has_taken, desk, _taken(desk) + BETWEEN_KILLS)):
                 stuck.append(name)
                 return
-            time.sleep(random.random() / 4)
-            print(f"{time.monotonic() % 1000:.2f} {name} at {_taken(desk)}")
+            time.sleep(random.random())
             victims[name]()
 
     killers = [threading.Thread(target=kill, args=(name,)) for name in victims]
