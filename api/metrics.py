@@ -74,13 +74,8 @@ async def metrics(request: Request, given: Given) -> Response:
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # the library's own
     else:
         counted = REGISTRY
-    here = await _read_models(given)
-    return Response(
-        b"".join(map(generate_latest, (counted, here, await _others(given)))),
-        200,
-        None,
-        CONTENT_TYPE_LATEST,
-    )
+    told = (counted, await _read_models(given), await _others(given))
+    return Response(b"".join(map(generate_latest, told)), 200, None, CONTENT_TYPE_LATEST)
 
 
 async def _read_models(given: Services) -> CollectorRegistry:
