@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, NoBrokersAvailable, TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.partitioner.default import murmur2
 
 from domain.runtime.settings import Kafka
@@ -46,6 +46,10 @@ class Record(NamedTuple):
     key: bytes
     value: bytes | None
     headers: Mapping[str, str]
+
+
+class NobodyListens(KafkaError):  # type: ignore[misc]  # untyped there
+    """None of the brokers can be reached."""
 
 
 class Tail(NamedTuple):
@@ -92,7 +96,7 @@ class Broker:
             with suppress(OSError):
                 socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
                 return self._config
-        raise NoBrokersAvailable
+        raise NobodyListens
 
     def _make(self, admin: Any, topic: Topic) -> None:  # noqa: ANN401  untyped there
         asked = {

@@ -19,7 +19,7 @@ from tests.projections.following import codec_of, head, key_of
 from tests.projections.published import events_in, published, publishing
 
 NOWHERE = "127.0.0.1:1"
-FAILURE = "Kafka does not answer (NoBrokersAvailable)."
+FAILURE = "Kafka does not answer (NobodyListens)."
 
 
 def led(settings: Settings) -> None:
