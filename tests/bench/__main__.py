@@ -6,7 +6,19 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import append, export, feed, following, http, reads, rebuild, replay, search, seed
+from tests.bench import (
+    append,
+    export,
+    feed,
+    following,
+    http,
+    kafka,
+    reads,
+    rebuild,
+    replay,
+    search,
+    seed,
+)
 from tests.bench.measuring import Figure
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
@@ -20,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
     "export": export.measure,
     "search": search.measure,
     "feed": feed.measure,
+    "kafka": kafka.measure,
 }
 RESULTS = Path(".bench/results.json")
 
