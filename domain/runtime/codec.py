@@ -67,6 +67,7 @@ NAMES: Final[Mapping[str, type[e.Event]]] = MappingProxyType({
     "catalogue.set": e.CatalogueSet,
     "calendar.set": e.CalendarSet,
     "service-levels.set": e.ServiceLevelsSet,
+    "subscription.set": e.SubscriptionSet,
 })  # fmt: skip
 NAME_OF: Final = {event: name for name, event in NAMES.items()}
 
