@@ -1,0 +1,99 @@
+"""What came of each try to send a webhook: `desk.subscription_attempts`, and tests that wait."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from domain.runtime.database import Reading
+
+KEPT: Final = timedelta(days=30)
+
+ADD: Final = """
+INSERT INTO desk.subscription_attempts
+       (subscription, delivery, type, position, stream, version, took_ms, status, answer)
+VALUES (%(subscription)s, %(delivery)s, %(type)s, %(position)s, %(stream)s, %(version)s,
+        %(took_ms)s, %(status)s, %(answer)s)
+"""
+LIST: Final = """
+SELECT id, delivery, type, position, stream, version, at, took_ms, status, answer
+  FROM desk.subscription_attempts
+ WHERE subscription = %(subscription)s AND id < %(before)s ORDER BY id DESC LIMIT %(most)s
+"""
+FORGET: Final = "DELETE FROM desk.subscription_attempts WHERE at < now() - %(kept)s"
+ASK: Final = "INSERT INTO desk.subscription_tests (subscription) VALUES (%(id)s) RETURNING id"
+TESTS: Final = """
+SELECT id, asked_at FROM desk.subscription_tests WHERE subscription = %(id)s ORDER BY asked_at, id
+"""
+DONE: Final = "DELETE FROM desk.subscription_tests WHERE id = %(test)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent: an event of the log, or, without a place in it, a test."""
+
+    delivery: UUID
+    type: str
+    position: int | None = None
+    stream: UUID | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A try. `status` None: there was no answer, and `answer` says why."""
+
+    id: int
+    delivery: UUID
+    type: str
+    position: int | None
+    stream: UUID | None
+    version: int | None
+    at: datetime
+    took_ms: int
+    status: int | None
+    answer: str
+
+
+async def add(
+    conn: Reading, subscription: UUID, sent: Sent, *, took: timedelta, status: int | None, text: str
+) -> None:
+    """Keeps what came of a try."""
+    what = {"delivery": sent.delivery, "type": sent.type, "position": sent.position}
+    place = {"subscription": subscription, "stream": sent.stream, "version": sent.version}
+    took_ms = round(took.total_seconds() * 1000)
+    came = {"took_ms": took_ms, "status": status, "answer": text}
+    await conn.execute(ADD, {**what, **place, **came})
+
+
+async def listed(conn: Reading, subscription: UUID, before: int, most: int) -> list[Attempt]:
+    """Tries of a subscription, the newest first."""
+    async with conn.cursor(row_factory=class_row(Attempt)) as cursor:
+        asked = {"subscription": subscription, "before": before, "most": most}
+        await cursor.execute(LIST, asked)
+        return await cursor.fetchall()
+
+
+async def forget_old(conn: Reading) -> None:
+    """Drops what is older than a month."""
+    await conn.execute(FORGET, {"kept": KEPT})
+
+
+async def ask_test(conn: Reading, subscription: UUID) -> UUID:
+    """Asks for a test event; its id is the delivery's."""
+    row = await (await conn.execute(ASK, {"id": subscription})).fetchone()
+    assert row is not None, "an INSERT that returns has a row"
+    test: UUID = row[0]
+    return test
+
+
+async def tests(conn: Reading, subscription: UUID) -> list[tuple[UUID, datetime]]:
+    """Test events that wait, and since when."""
+    return await (await conn.execute(TESTS, {"id": subscription})).fetchall()
+
+
+async def tested(conn: Reading, test: UUID) -> None:
+    """A test is sent once, whatever came of it."""
+    await conn.execute(DONE, {"test": test})
