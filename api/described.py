@@ -90,7 +90,11 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "remove_view": ("view-unknown",),
     "keep_choices": ("column-unknown", "filter-for-the-desk"),
     "list_changes": ("ahead-of-the-log",),
-    "feed": ("ahead-of-the-log", "epoch-differs", "case-unknown"),
+    **dict.fromkeys(
+        ("feed", "stream_events", "export_events"),
+        ("ahead-of-the-log", "epoch-differs", "case-unknown"),
+    ),
+    "event_frame": ("event-unknown", "role-may-not"),
     "list_people": ("cursor-not-ours",),
     "list_accounts": ("cursor-not-ours",),
     "list_calendars": ("cursor-not-ours",),
