@@ -1,33 +1,42 @@
 """Webhooks over HTTP: who is sent which events, how that goes, and what to do about it."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any, Final
+from dataclasses import asdict
+from typing import Annotated
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
 
 from api.auth import Scope
 from api.deps import READING, SECURITY, WRITING, Asking, By
 from api.strict import StrictRoute
+from api.subscribed import (
+    HIGHEST,
+    Aside,
+    Made,
+    NewSubscription,
+    Rewind,
+    Secret,
+    Skip,
+    Subscribed,
+    Test,
+    Tried,
+    subscribed,
+)
 from domain import commands as c
 from domain.administration import looks_after, may_subscribe
 from domain.configuration import Person, Subscription
 from domain.errors import DocumentUnknown, RoleMayNot
 from domain.runtime.codec import NAMES
+from domain.runtime.documents import InForce
 from domain.runtime.store import KEYS
-from domain.values import EventName, Label, Role, Value, WebhookUrl
+from domain.values import Role
 from projections import attempts, set_aside, subscriptions
 from projections.attempts import Attempt
 from projections.positions import AheadOfTheLog
 from projections.set_aside import SetAside
-from projections.subscriptions import Standing
 
 router = APIRouter(prefix="/api/v1/subscriptions", tags=["webhooks"], route_class=StrictRoute)
-
-DISABLED: Final = "disabled"
-HIGHEST: Final = 2**62
 
 
 class TypeUnknown(Exception):
@@ -39,107 +48,6 @@ class TypeUnknown(Exception):
 
 class NotSetAside(Exception):
     """This case is not set aside, or stands at another event by now."""
-
-
-class NewSubscription(Value):
-    """What is to be sent, and where to."""
-
-    url: Annotated[WebhookUrl, Field(description="https:// and without a password in it.")]
-    description: Label
-    owner: Annotated[
-        UUID | None, Field(description="Whose rights decide what is sent; oneself without it.")
-    ] = None
-    types: Annotated[
-        tuple[EventName, ...], Field(max_length=100, description="None: events of all types.")
-    ] = ()
-    account: Annotated[UUID | None, Field(description="Of the cases of this account alone.")] = None
-    internal: Annotated[
-        bool, Field(description="With what is internal: for owners of the desk.")
-    ] = False
-    active: bool = True
-
-
-class Subscribed(BaseModel):
-    """A subscription, and how it stands.
-
-    `state`: active, disabled by somebody, stopped because its receiver was away for three days, or
-    gone because it answered 410. `position`: all up to there was taken, or its case is set aside.
-    """
-
-    id: UUID
-    version: int
-    url: str
-    description: str
-    owner: UUID
-    types: list[str]
-    account: UUID | None
-    internal: bool
-    state: str
-    position: int
-    why: str | None
-    failures: int
-    failing_since: datetime | None
-    next_try: datetime | None
-    set_aside: int
-    """How many cases are."""
-    made_at: datetime
-
-
-class Made(Subscribed):
-    """A new subscription. `secret` is shown this once; null where the request was repeated."""
-
-    secret: str | None
-
-
-class Secret(BaseModel):
-    """A new secret, shown this once. The one before signs too for 24 more hours."""
-
-    secret: str
-
-
-class Rewind(Value):
-    """From where on it is to be sent: what comes behind this position."""
-
-    position: Annotated[int, Field(ge=0, lt=HIGHEST)]
-
-
-class Test(BaseModel):
-    """A test event that is about to be sent; what comes of it stands among the attempts."""
-
-    delivery: UUID
-
-
-class Tried(BaseModel):
-    """A try to send something. `status` null: there was no answer, and `answer` says why."""
-
-    id: int
-    delivery: UUID
-    type: str
-    position: int | None
-    stream: UUID | None
-    version: int | None
-    at: datetime
-    took_ms: int
-    status: int | None
-    answer: str
-
-
-class Aside(BaseModel):
-    """A case that the receiver refuses. `next_try` null: it is parked until somebody says what."""
-
-    case: UUID
-    position: int
-    attempts: int
-    next_try: datetime | None
-    why: str
-    since: datetime
-
-
-class Skip(Value):
-    """Which event is not to be sent, and why."""
-
-    position: Annotated[int, Field(ge=1, lt=HIGHEST, description="Where the case stands.")]
-    reason: Label
 
 
 @router.post("", status_code=201, openapi_extra=WRITING)
@@ -337,3 +245,36 @@ async def _own(by: Asking, stream: UUID, doing: str) -> Subscription:
     found = (await by.given.documents.fresh([stream]))[stream].document
     assert isinstance(found, Subscription), "it has just been shown"
     return found
+
+
+async def _shown(by: Asking, ids: Sequence[UUID]) -> list[Subscribed]:
+    """Those of the subscriptions that exist for whoever asks."""
+    in_force = await by.given.documents.fresh(ids)
+    documents = {
+        id_: (found.document, found.version)
+        for id_, found in in_force.items()
+        if isinstance(found.document, Subscription)
+    }
+    owners = await by.given.documents.all(document.owner for document, _ in documents.values())
+    own = [
+        id_
+        for id_, (document, _) in documents.items()
+        if looks_after(by.by, document, _person(owners.get(document.owner)))
+    ]
+    async with by.given.store.pool.connection() as conn:
+        standing = await subscriptions.standing(conn, own)
+        aside = await set_aside.counted(conn, own)
+    return [subscribed(*documents[id_], one, aside) for id_, one in standing.items()]
+
+
+def _person(found: InForce | None) -> Person | None:
+    return found.document if found and isinstance(found.document, Person) else None
+
+
+def _tried(one: Attempt) -> Tried:
+    return Tried(**asdict(one))
+
+
+def _aside(one: SetAside) -> Aside:
+    told = asdict(one)
+    return Aside(case=told.pop("stream"), **told)

@@ -14,13 +14,11 @@ from uuid import UUID
 
 from consumers.schedule import MOST_TRIES, Meaning, meaning_of, pause_after
 from consumers.sending import Answer
-from consumers.signing import delivery_id
 from consumers.watching import View
 from domain.recorded import Recorded
-from domain.runtime.codec import NAME_OF
 from domain.runtime.database import Pool, Reading
 from projections import attempts, set_aside, subscriptions
-from projections.attempts import Sent
+from projections.attempts import Sent, sent_of
 from projections.set_aside import SetAside
 from projections.subscriptions import GONE, STOPPED, Standing
 
@@ -28,6 +26,8 @@ MOST_EVENTS: Final = 100  # of a round
 MOST_LANES: Final = 8  # that send at once to one receiver
 
 Post: TypeAlias = Callable[[Sent, bytes], Awaitable[Answer]]
+Sight: TypeAlias = Callable[[], Awaitable[View]]
+"""The owner's rights as they are at each try. Superseded: there is no such owner any more."""
 
 
 class Superseded(Exception):
@@ -87,8 +87,10 @@ async def planned(
 class Round:
     """Sends a plan. Nothing is written once the subscription was moved by somebody else."""
 
-    def __init__(self, pool: Pool, standing: Standing, view: View, post: Post, plan: Plan) -> None:
-        self._pool, self._standing, self._view, self._post = pool, standing, view, post
+    def __init__(
+        self, pool: Pool, standing: Standing, sight: Sight, post: Post, plan: Plan
+    ) -> None:
+        self._pool, self._standing, self._sight, self._post = pool, standing, sight, post
         self._plan = plan
         self._pending = {r.position for lane in plan.lanes if not lane.case for r in lane.events}
         self._ahead = set(standing.ahead)
@@ -125,15 +127,8 @@ class Round:
 
     async def _sent(self, lane: Lane, number: int, recorded: Recorded) -> bool:
         """Whether the lane goes on behind this event."""
-        place = f"{recorded.stream}:{recorded.version}"
-        sent = Sent(
-            delivery_id(place, self._standing.id),
-            NAME_OF[type(recorded.event)],
-            recorded.position,
-            recorded.stream,
-            recorded.version,
-        )
-        body = await self._view.one(recorded.position)
+        sent = sent_of(recorded, self._standing.id)
+        body = await (await self._sight()).one(recorded.position)
         if body is None:  # the owner may not see it any more
             await self._settle(lane, number, None)
             return True
@@ -207,7 +202,7 @@ class Round:
         raise Superseded  # whatever else is on its way moves nothing either
 
     async def _stay_away(self, answer: Answer) -> None:
-        """Nothing is consumed: it is tried again by the schedule, and in the end one stops there."""
+        """Nothing is consumed: it is tried again by the schedule, and then one stops there."""
         status = answer.status
         why = f"The receiver answered {status}." if status else answer.text
         pause = pause_after(self._standing.failures + 1, answer.retry_after)

@@ -8,18 +8,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
-from uuid import UUID, uuid5
-
-_DELIVERIES: Final = UUID("5d1f2c39-7e60-5f0b-8f5f-0f4c6a2f9d11")
-
-
-def delivery_id(place: str, subscription: UUID) -> UUID:
-    """The id of an event on its way to a subscription; the same however often it is sent.
-
-    `place` is `stream:version`.
-    """
-    return uuid5(_DELIVERIES, f"{place} {subscription} webhook")
+from uuid import UUID
 
 
 def signed(

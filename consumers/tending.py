@@ -95,15 +95,14 @@ class Tended:
         await self._send_tests(found[0])
         if standing.state != ACTIVE or not found[0].active:
             return LOOK_SECONDS
-        owner = await documents.one(found[0].owner, Person)
-        if owner is None or not owner[0].active:
+        view = await self._view()
+        if view is None:
             await self._stop(standing, OWNER_GONE)
             return LOOK_SECONDS
         now = datetime.now(UTC)
         if standing.next_try is not None and standing.next_try > now:
             return min(LOOK_SECONDS, (standing.next_try - now).total_seconds())
         self._listens = True
-        view = View.of(self._by.house, found[0], owner[0])
         return await self._go_on(view, standing, cases, version=found[1])
 
     async def _go_on(
@@ -120,8 +119,23 @@ class Tended:
             if plan.up_to - standing.position >= IDLE_AT_MOST:
                 await self._pass(standing, plan.up_to)
             return 0 if plan.is_full else _until_due(cases, now)
-        await Round(self._by.pool, standing, view, self._post, plan).run()
+        await Round(self._by.pool, standing, self._sight, self._post, plan).run()
         return 0
+
+    async def _view(self) -> View | None:
+        """What the owner may see at this moment; None: there is no owner any more."""
+        documents = self._by.house.documents
+        found = await documents.one(self.id, Subscription)
+        owner = await documents.one(found[0].owner, Person) if found else None
+        if found is None or owner is None or not owner[0].active:
+            return None
+        return View.of(self._by.house, found[0], owner[0])
+
+    async def _sight(self) -> View:
+        view = await self._view()
+        if view is None:
+            raise Superseded
+        return view
 
     async def _pass(self, standing: Standing, position: int) -> None:
         ahead = [one for one in standing.ahead if one > position]

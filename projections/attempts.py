@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from psycopg.rows import class_row
 
+from domain.recorded import Recorded
+from domain.runtime.codec import NAME_OF
 from domain.runtime.database import Reading
 
 KEPT: Final = timedelta(days=30)
+_DELIVERIES: Final = UUID("5d1f2c39-7e60-5f0b-8f5f-0f4c6a2f9d11")
 
 ADD: Final = """
 INSERT INTO desk.subscription_attempts
@@ -41,6 +44,18 @@ class Sent:
     version: int | None = None
 
 
+def sent_of(recorded: Recorded, subscription: UUID) -> Sent:
+    """An event on its way to a subscription, under the same id however often it is sent."""
+    place = f"{recorded.stream}:{recorded.version}"
+    return Sent(
+        uuid5(_DELIVERIES, f"{place} {subscription} webhook"),
+        NAME_OF[type(recorded.event)],
+        recorded.position,
+        recorded.stream,
+        recorded.version,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A try. `status` None: there was no answer, and `answer` says why."""
@@ -66,6 +81,12 @@ async def add(
     took_ms = round(took.total_seconds() * 1000)
     came = {"took_ms": took_ms, "status": status, "answer": text}
     await conn.execute(ADD, {**what, **place, **came})
+
+
+async def skipped(conn: Reading, subscription: UUID, recorded: Recorded, said: str) -> None:
+    """Keeps who did not want an event to be sent, and why."""
+    sent = sent_of(recorded, subscription)
+    await add(conn, subscription, sent, took=timedelta(0), status=None, text=said)
 
 
 async def listed(conn: Reading, subscription: UUID, before: int, most: int) -> list[Attempt]:

@@ -14,6 +14,10 @@ OF: Final = """
 SELECT stream, position, attempts, next_try, why, since
   FROM desk.subscription_cases WHERE subscription = %(subscription)s ORDER BY position
 """
+COUNTED: Final = """
+SELECT subscription, count(*) FROM desk.subscription_cases
+ WHERE subscription = ANY(%(subscriptions)s) GROUP BY subscription
+"""
 PUT: Final = """
 INSERT INTO desk.subscription_cases (subscription, stream, position, attempts, next_try, why)
 VALUES (%(subscription)s, %(stream)s, %(position)s, %(attempts)s, %(next_try)s, %(why)s)
@@ -63,6 +67,12 @@ async def cases(conn: Reading, subscription: UUID) -> list[SetAside]:
     async with conn.cursor(row_factory=class_row(SetAside)) as cursor:
         await cursor.execute(OF, {"subscription": subscription})
         return await cursor.fetchall()
+
+
+async def counted(conn: Reading, subscriptions: Collection[UUID]) -> dict[UUID, int]:
+    """How many cases of each are set aside; those of which none is are not there."""
+    rows = await conn.execute(COUNTED, {"subscriptions": list(subscriptions)})
+    return dict(await rows.fetchall())
 
 
 async def put(

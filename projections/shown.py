@@ -92,6 +92,8 @@ def _readable(value: Any) -> Any:  # noqa: ANN401  any JSON
         return {"erased": value.reason, "at": value.when}
     if isinstance(value, dict):
         return {field: _readable(inner) for field, inner in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, list | tuple):
         return [_readable(inner) for inner in value]
     return value

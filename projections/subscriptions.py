@@ -23,8 +23,7 @@ _COLUMNS: Final = """
        id, position, ahead, run, state, why, failures, failing_since, next_try, made_at
 """
 REGISTER: Final = """
-INSERT INTO desk.subscriptions (id, position)
-SELECT %(id)s, coalesce(max(notification_id), 0) FROM log.events
+INSERT INTO desk.subscriptions (id, position) VALUES (%(id)s, %(position)s)
     ON CONFLICT DO NOTHING RETURNING id
 """
 ALL: Final = "SELECT id FROM desk.subscriptions ORDER BY id"
@@ -109,9 +108,10 @@ class Standing:
     made_at: datetime
 
 
-async def registered(conn: Reading, id_: UUID) -> bool:
-    """Makes one that begins with what comes next; False: it was there."""
-    return await (await conn.execute(REGISTER, {"id": id_})).fetchone() is not None
+async def registered(conn: Reading, id_: UUID, position: int) -> bool:
+    """Makes one that begins with what comes behind a position; False: it was there."""
+    asked = {"id": id_, "position": position}
+    return await (await conn.execute(REGISTER, asked)).fetchone() is not None
 
 
 async def all_ids(conn: Reading) -> list[UUID]:

@@ -99,6 +99,11 @@ class Codec:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
+    @property
+    def keyring(self) -> Keyring:
+        """What wraps the keys of the log, and what else is kept under the master key."""
+        return self._keyring
+
     def encode(self, recorded: Recorded) -> Frame:
         """The event as it is stored, under keys of its own; each call makes new ones."""
         event = recorded.event
