@@ -3,9 +3,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from consumers.sending import Sender
 from deploy.local.postgres import SERVICE, EmbeddedPostgres
 from tests.api.http import Http, serving
 from tests.conftest import Database
+from tests.consumers.hooks import HERE, sending
 from tests.consumers.sinks import with_a_sink
 from tests.desks import Desk, a_desk, settings_for
 
@@ -32,3 +34,10 @@ def asked(
         desk: Desk = asyncio.run(a_desk(settings_for(postgres.url(name, SERVICE))))
         with serving(desk) as http:
             yield http
+
+
+@pytest.fixture(scope="module")
+def hooks(asked: Http) -> Iterator[Http]:
+    """The same with a deliverer of webhooks at work."""
+    with sending(asked.desk.settings, Sender(HERE, patience_seconds=0.5)):
+        yield asked

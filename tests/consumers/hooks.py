@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg
 from standardwebhooks import Webhook
 
 from consumers.addresses import Rule
@@ -172,3 +173,39 @@ def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     while not holds():
         assert monotonic() < end, "it did not come to hold"
         sleep(0.005)
+
+
+@contextmanager
+def hooked(
+    http: Http, behaviour: Behaviour | None = None, by: Actor = x.SUE, /, **fields: object
+) -> Iterator[tuple[Receiver, dict[str, Any]]]:
+    """A receiver and its subscription, which ends with the block."""
+    with Receiver(behaviour).listening() as receiver:
+        subscription = subscribed(http, receiver, by, **fields)
+        yield receiver, subscription
+        answer = http.post(by, f"/subscriptions/{subscription['id']}/disable", {})
+        assert answer.status_code == 200, answer.text
+    assert receiver.wrong == []
+
+
+def asked_of(
+    http: Http, subscription: Mapping[str, Any], path: str, body: object = None, by: Actor = x.SUE
+) -> Any:  # noqa: ANN401  any JSON
+    """What one of the operations on a subscription answers: a body is posted."""
+    where = f"/subscriptions/{subscription['id']}/{path}"
+    answer = http.get(by, where) if body is None else http.post(by, where, body)
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+def later(http: Http, subscription: Mapping[str, Any]) -> None:
+    """The time has come at which everything is tried again that waits."""
+    with psycopg.connect(http.desk.settings.database_url, autocommit=True) as conn:
+        of = {"id": subscription["id"]}
+        conn.execute("UPDATE desk.subscriptions SET next_try = now() WHERE id = %(id)s", of)
+        conn.execute(
+            "UPDATE desk.subscription_cases SET next_try = now()"
+            " WHERE subscription = %(id)s AND next_try IS NOT NULL",
+            of,
+        )
+        conn.execute("SELECT pg_notify('webhooks', %(id)s)", of)
