@@ -126,10 +126,13 @@ class Tended:
         """What the owner may see at this moment; None: there is no owner any more."""
         documents = self._by.house.documents
         found = await documents.one(self.id, Subscription)
-        owner = await documents.one(found[0].owner, Person) if found else None
-        if found is None or owner is None or not owner[0].active:
+        if found is None:
             return None
-        return View.of(self._by.house, found[0], owner[0])
+        # Never from memory: whose rights have ended is sent nothing from that moment on.
+        owner = (await documents.fresh([found[0].owner])).get(found[0].owner)
+        if owner is None or not isinstance(owner.document, Person) or not owner.document.active:
+            return None
+        return View.of(self._by.house, found[0], owner.document)
 
     async def _sight(self) -> View:
         view = await self._view()
