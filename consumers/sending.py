@@ -17,7 +17,7 @@ from consumers.addresses import Address, AddressRefused, Resolve, Rule, checked
 from consumers.schedule import asked_to_wait
 
 PATIENCE_SECONDS: Final = 15.0  # for all of it: name, connection, TLS, answer
-BODY_SECONDS: Final = 2.0  # for the rest once the status is there, which is what counts
+BODY_SECONDS: Final = 1.0  # for the rest once the status is there, which is what counts
 MOST_READ: Final = 64 * 1024
 MOST_KEPT: Final = 1_024
 AGENT: Final = "Casebook-Webhooks/1.0"
@@ -172,6 +172,8 @@ def _said(error: Exception) -> str:
     """What went wrong, without the address: a name that resolves inwards tells nothing of it."""
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
+    if isinstance(error, h11.RemoteProtocolError):
+        return "the connection was closed, or what came is no HTTP"
     if isinstance(error, ConnectionResetError):
         return "the connection was reset"
     if isinstance(error, ssl.SSLError):

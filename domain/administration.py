@@ -115,7 +115,7 @@ def _refuse_subscription(
     internal = subscription.internal or (isinstance(current, Subscription) and current.internal)
     if internal and not by.sees_internal:
         raise no.InternalForTheDesk
-    if subscription.internal and owner.account is not None:
+    if subscription.active and subscription.internal and owner.account is not None:
         raise no.InternalForTheDesk
 
 

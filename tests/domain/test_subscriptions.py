@@ -93,6 +93,13 @@ def test_what_is_internal_is_sent_to_the_desk_alone() -> None:
             decided(by, subscription(x.CRM, internal=True))
 
 
+def test_of_who_has_become_a_customer_one_with_what_is_internal_can_only_be_ended() -> None:
+    current = subscription(x.CRM, internal=True)
+    with pytest.raises(no.InternalForTheDesk):
+        decided(x.SUE, current.model_copy(update={"description": "More."}), current)
+    assert decided(x.SUE, current.model_copy(update={"active": False}), current)
+
+
 def test_who_may_not_read_notes_neither_has_them_sent_nor_moves_them_elsewhere() -> None:
     with pytest.raises(no.InternalForTheDesk):
         decided(x.BLIND_BOT, subscription(x.BOT, internal=True))
