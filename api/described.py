@@ -68,6 +68,7 @@ SET: Final = (
     *("type-unknown", "owner-may-not", "internal-for-the-desk", "account-unknown"),
     "document-unknown",
 )
+OF_THE_FEED: Final = ("ahead-of-the-log", "epoch-differs", "case-unknown")
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "list_cases": (
         *("cursor-not-ours", "filter-for-the-desk"),
@@ -95,10 +96,9 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "remove_view": ("view-unknown",),
     "keep_choices": ("column-unknown", "filter-for-the-desk"),
     "list_changes": ("ahead-of-the-log",),
-    **dict.fromkeys(
-        ("feed", "stream_events", "export_events"),
-        ("ahead-of-the-log", "epoch-differs", "case-unknown"),
-    ),
+    "feed": OF_THE_FEED,
+    "stream_events": (*OF_THE_FEED, "rights-changed", "process-ends", "reader-too-slow"),
+    "export_events": OF_THE_FEED,
     "event_frame": ("event-unknown", "role-may-not"),
     "list_people": ("cursor-not-ours",),
     "list_accounts": ("cursor-not-ours",),

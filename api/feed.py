@@ -110,7 +110,7 @@ async def feed_head(by: By) -> Head:
     "/events/{position}/frame",
     openapi_extra=SECURITY,
     response_class=Response,
-    responses={200: {"content": {JSON: {}}}},
+    responses={200: {"content": {JSON: {"schema": {"type": "object"}}}}},
 )
 async def event_frame(
     by: By, position: Annotated[int, Path(ge=1, lt=HIGHEST, description="Where in the log.")]
