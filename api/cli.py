@@ -24,14 +24,18 @@ from api import (
     operating,
     parking,
     rebuilding,
+    republishing,
     restoring,
     seeding,
     telling,
+    watching,
     working,
 )
 from api.operating import AsJson
 from api.terminal import fail, refuse, say
 from deploy.local import environment
+from deploy.local.kafka import KafkaUnavailable, LocalKafka
+from deploy.local.kafka import default_home as kafka_home
 from deploy.local.postgres import EmbeddedPostgres, PostgresDidNotStart, default_home
 from deploy.local.supervise import supervise, until_signalled
 from domain.runtime.appending import AppendError
@@ -40,7 +44,7 @@ from domain.runtime.database import migrate as bring_up_to_date
 from domain.runtime.settings import Serving, databases, is_given, serving
 
 # What `casebook up` runs, in the order in which it ends them: whoever takes requests drains first.
-PROCESSES: Mapping[str, Sequence[str]] = {
+PROCESSES: dict[str, Sequence[str]] = {
     "api": (sys.executable, "-P", "-m", "api"),
     "projections": (sys.executable, "-P", "-m", "projections"),
     "consumers": (sys.executable, "-P", "-m", "consumers"),
@@ -76,7 +80,12 @@ def here(
 
 
 @app.command(rich_help_panel="This machine")
-def up() -> None:
+def up(
+    *,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Publish to a Kafka of its own, if none is named.")
+    ] = False,
+) -> None:
     """Run Casebook on this machine until Ctrl-C, on a PostgreSQL of its own if none is named."""
     started, here = time.monotonic(), serving()
     if not _is_free(here.host, here.port):
@@ -91,14 +100,14 @@ def up() -> None:
         _use_master_key(shared=named)
         _migrate()
         supervise(
-            PROCESSES,
+            PROCESSES | (_kafka() if kafka and not is_given("CASEBOOK_KAFKA") else {}),
             # The owner's rights are for migrations and erasure: no process runs with them.
             {name: value for name, value in os.environ.items() if name != "CASEBOOK_OWNER_URL"},
             postgres=postgres,
             stop=until_signalled(),
             announced=partial(_announced, here, started),
         )
-    except PostgresDidNotStart as why:
+    except (PostgresDidNotStart, KafkaUnavailable) as why:
         refuse(str(why))
     finally:
         if postgres is not None:
@@ -120,6 +129,7 @@ OVER_HTTP: Mapping[str, Callable[..., None]] = {
     "case": looking.show_case,
     "changes": looking.changes,
     "events": looking.events,
+    "follow": watching.follow,
 }
 for name, look in OVER_HTTP.items():
     app.command(name, rich_help_panel="Look")(look)
@@ -143,11 +153,13 @@ app.command("seed", rich_help_panel=DESK)(seeding.seed)
 app.command("rebuild", rich_help_panel=DESK)(rebuilding.rebuild)
 app.command("verify", rich_help_panel=DESK)(rebuilding.verify)
 app.command("restored", rich_help_panel=DESK)(restoring.restored)
+app.command("republish", rich_help_panel=DESK)(republishing.republish)
 app.command("parked", rich_help_panel=DESK)(parking.parked)
 app.command("unpark", rich_help_panel=DESK)(parking.unpark)
 ON_THE_DATABASE = frozenset(
     {"migrate", "accounts", "people", "token", "replay", "tail", "import"}
-    | {"erase", "seed", "rebuild", "verify", "restored", "parked", "unpark"}
+    | {"erase", "seed", "rebuild", "verify", "restored", "republish"}
+    | {"parked", "unpark"}
 )
 
 
@@ -179,6 +191,15 @@ def _start(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     postgres.prepare()
     os.environ.update(environment.databases(postgres))
+
+
+def _kafka() -> dict[str, Sequence[str]]:
+    """One more process; the others are told where it listens."""
+    kafka = LocalKafka(kafka_home())
+    words = kafka.prepared()
+    os.environ["CASEBOOK_KAFKA"] = kafka.address
+    print(f"Kafka starts at {kafka.address} in {kafka.home}", flush=True)
+    return {"kafka": words}
 
 
 def _use_master_key(*, shared: bool) -> None:

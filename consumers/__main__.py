@@ -42,8 +42,14 @@ def main() -> None:
         return
 
 
-def _consume(key: Key, consumer: Consumer, _: Settings) -> None:
-    run(key, consumer)
+def _consume(key: Key, consumer: Consumer, settings: Settings) -> None:
+    """From Kafka where there is one; its client is loaded by those who have one."""
+    if not settings.kafka:
+        run(key, consumer)
+        return
+    from consumers.kafka_source import from_kafka  # noqa: PLC0415  see above
+
+    run(key, consumer, from_kafka(settings, consumer.name))
 
 
 def _start(name: str, loop: Loop) -> None:

@@ -27,9 +27,20 @@ def main() -> None:
         # They go on beside the follower, and end with this process.
         threading.Thread(target=perform, args=(key,), daemon=True).start()
         threading.Thread(target=sweep, args=(key, settings().files), daemon=True).start()
+        if settings().kafka:
+            _publish(key)
         follow(key.url, key.codec)
     except KeyboardInterrupt:
         return
+
+
+def _publish(key: Key) -> None:
+    """The client of Kafka is loaded by those who have one."""
+    from projections.snapshots import snapshots  # noqa: PLC0415  see above
+    from projections.streaming import stream  # noqa: PLC0415  see above
+
+    for each in (stream, snapshots):
+        threading.Thread(target=each, args=(key, settings()), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -76,6 +76,12 @@ def _leads_here(value: str) -> str:
     return value.rstrip("/")
 
 
+def _leads_to_kafka(value: str) -> str:
+    if value and not re.fullmatch(r"[^\s:,/]+:[0-9]{1,5}(,[^\s:,/]+:[0-9]{1,5})*", value):
+        raise ValueError("it must be host:port, or several separated by commas")
+    return value
+
+
 def _here() -> str:
     return Path("var/files").absolute().as_uri()
 
@@ -133,7 +139,30 @@ class Serving(Environment):
         return self.public_url or f"http://{self.host}:{self.port}"
 
 
-class Settings(Databases, Serving):
+class Kafka(Environment):
+    """Where events are published, if anywhere."""
+
+    kafka: Annotated[str, AfterValidator(_leads_to_kafka)] = ""
+    """Brokers as host:port, separated by commas; none: nothing is published."""
+    kafka_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$", max_length=200)
+    """What the names of topics begin with: for several logs on one Kafka."""
+    kafka_content: Literal["thin", "full"] = "thin"
+    """Whether words and personal data are in what is published."""
+    kafka_partitions: int = Field(default=12, ge=1, le=1000)
+    kafka_replicas: int = Field(default=1, ge=1, le=15)
+    """Of topics that are made; others must have as many."""
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_ca: str = ""
+    """A file with the certificates that are believed; none: those of this machine."""
+    kafka_certificate: str = ""
+    """A file with the certificate that is shown, and in `kafka_certificate_key` its key."""
+    kafka_certificate_key: str = ""
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_user: str = ""
+    kafka_password: SecretStr = SecretStr("")
+
+
+class Settings(Databases, Serving, Kafka):
     requests_per_minute: int = Field(default=6_000, ge=0)
     """With one token, in each worker; 0: as many as it likes."""
     failures_per_minute: int = Field(default=60, ge=0)

@@ -3,13 +3,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from consumers.runner import Consumer
 from consumers.sending import Sender
 from deploy.local.postgres import SERVICE, EmbeddedPostgres
 from tests.api.http import Http, serving
 from tests.conftest import Database
 from tests.consumers.hooks import HERE, sending
-from tests.consumers.sinks import with_a_sink
+from tests.consumers.sinks import SINK, drained, drained_by_kafka, with_a_sink
 from tests.desks import Desk, a_desk, settings_for
+from tests.projections.published import publishing
+
+Drain = Callable[..., None]
 
 
 @pytest.fixture
@@ -41,3 +45,17 @@ def hooks(asked: Http) -> Iterator[Http]:
     """The same with a deliverer of webhooks at work."""
     with sending(asked.desk.settings, Sender(HERE, patience_seconds=0.5)):
         yield asked
+
+
+@pytest.fixture(params=["the log", "Kafka"])
+def drain(request: pytest.FixtureRequest, sink: Desk) -> Drain:
+    """Brings a consumer to the head, by way of one source or of the other."""
+    if request.param == "the log":
+        return lambda consumer=SINK: drained(sink, consumer)
+    kafka: str = request.getfixturevalue("kafka")
+    settings = publishing(sink.settings.database_url, kafka)
+
+    def by_kafka(consumer: Consumer = SINK) -> None:
+        drained_by_kafka(settings, consumer)
+
+    return by_kafka
