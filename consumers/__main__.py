@@ -1,6 +1,5 @@
 """`python -m consumers`: whatever follows the log and does something about it, until SIGTERM."""
 
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,6 +12,7 @@ import structlog
 from consumers.runner import Consumer, run
 from consumers.webhook import deliver_webhooks
 from domain.runtime import logs
+from domain.runtime.processes import end_at_once
 from domain.runtime.settings import Settings, settings
 from projections.filling import Key
 
@@ -30,16 +30,13 @@ log = structlog.get_logger()
 def main() -> None:
     """Runs until a signal; whatever is not finished then is done again at the next start."""
     logs.configure(settings().log_format)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_at_once()
     key = Key(settings().database_url, settings().master_key_bytes)
-    try:
-        for consumer in CONSUMERS:
-            _start(f"consumer {consumer.name}", partial(_consume, key, consumer))
-        for loop in LOOPS:
-            _start(loop.__name__, loop)
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return
+    for consumer in CONSUMERS:
+        _start(f"consumer {consumer.name}", partial(_consume, key, consumer))
+    for loop in LOOPS:
+        _start(loop.__name__, loop)
+    threading.Event().wait()
 
 
 def _consume(key: Key, consumer: Consumer, settings: Settings) -> None:
