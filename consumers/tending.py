@@ -1,6 +1,7 @@
 """One subscription's own task: looks what is due, sends it, and waits for what comes next."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,8 @@ from uuid import UUID
 import orjson
 import structlog
 
-from consumers.lanes import Round, Superseded, planned
+from consumers.lanes import Round, planned
+from consumers.ledger import Superseded, came_of
 from consumers.sending import Answer, Sender
 from consumers.signing import signed
 from consumers.watching import House, View
@@ -79,31 +81,35 @@ class Tended:
                 log.exception(TASK_FAILED, subscription=str(self.id))
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
+                # Not `wait_for`: before Python 3.12 it may lose that one is cancelled.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._bell.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._bell.wait()
 
     async def _look(self) -> float:
         """Sends what is due; how long there is nothing to do unless the bell rings."""
-        documents = self._by.house.documents
-        found = await documents.one(self.id, Subscription)
+        found = await self._by.house.documents.one(self.id, Subscription)
         async with self._by.pool.connection() as conn:
-            standing = (await subscriptions.standing(conn, [self.id])).get(self.id)
-            cases = await set_aside.cases(conn, self.id)
+            standing = await subscriptions.look(conn, self.id)
+            aside = standing is not None and standing.has_cases
+            cases = await set_aside.cases(conn, self.id) if aside else []
         self._listens = False
         if standing is None or found is None:
             return LOOK_SECONDS
-        await self._send_tests(found[0])
-        if standing.state != ACTIVE or not found[0].active:
-            return LOOK_SECONDS
-        view = await self._view()
-        if view is None:
-            await self._stop(standing, OWNER_GONE)
+        document, version = found
+        if standing.has_tests:
+            await self._send_tests(document)
+        if standing.state != ACTIVE or not document.active:
             return LOOK_SECONDS
         now = datetime.now(UTC)
         if standing.next_try is not None and standing.next_try > now:
             return min(LOOK_SECONDS, (standing.next_try - now).total_seconds())
+        view = await self._view()
+        if view is None:
+            await self._stop(standing, OWNER_GONE)
+            return LOOK_SECONDS
         self._listens = True
-        return await self._go_on(view, standing, cases, version=found[1])
+        return await self._go_on(view, standing, cases, version=version)
 
     async def _go_on(
         self, view: View, standing: Standing, cases: list[SetAside], *, version: int
@@ -119,8 +125,23 @@ class Tended:
             if plan.up_to - standing.position >= IDLE_AT_MOST:
                 await self._pass(standing, plan.up_to)
             return 0 if plan.is_full else _until_due(cases, now)
-        await Round(self._by.pool, standing, self._sight, self._post, plan).run()
+        document = (await self._by.house.documents.all([self.id]))[self.id].document
+        assert isinstance(document, Subscription), "it was there a moment ago"
+        post = await self._posting(document)
+        await Round(self._by.pool, standing, self._sight, post, plan).run(view)
         return 0
+
+    async def _posting(self, document: Subscription) -> Callable[[Sent, bytes], Awaitable[Answer]]:
+        """Sends to the receiver, signed with the secrets of now."""
+        async with self._by.pool.connection() as conn:
+            secrets = await subscriptions.secrets(conn, self.id, self._by.keyring)
+
+        async def post(sent: Sent, body: bytes) -> Answer:
+            headers = signed(body, sent.delivery, secrets, datetime.now(UTC))
+            content = ("content-type", JSON)
+            return await self._by.sender.post(document.url, body, [content, *headers])
+
+        return post
 
     async def _view(self) -> View | None:
         """What the owner may see at this moment; None: there is no owner any more."""
@@ -145,34 +166,17 @@ class Tended:
         async with self._by.pool.connection() as conn:
             await subscriptions.moved(conn, standing, position, ahead)
 
-    async def _post(self, sent: Sent, body: bytes) -> Answer:
-        found = await self._by.house.documents.one(self.id, Subscription)
-        assert found is not None, "it was there a moment ago"
-        return await self._posted(found[0], sent.delivery, body)
-
-    async def _posted(self, document: Subscription, delivery: UUID, body: bytes) -> Answer:
-        async with self._by.pool.connection() as conn:
-            secrets = await subscriptions.secrets(conn, self.id, self._by.keyring)
-        headers = signed(body, delivery, secrets, datetime.now(UTC))
-        return await self._by.sender.post(document.url, body, [("content-type", JSON), *headers])
-
     async def _send_tests(self, document: Subscription) -> None:
         """What was asked for as a test; it is sent once, and changes nothing."""
         async with self._by.pool.connection() as conn:
             waiting = await attempts.tests(conn, self.id)
+        post = await self._posting(document)
         for test, asked_at in waiting:
-            body = self._test(test, asked_at, document)
-            answer = await self._posted(document, test, body)
+            sent = Sent(test, TEST)
+            answer = await post(sent, self._test(test, asked_at, document))
             async with self._by.pool.connection() as conn, conn.transaction():
                 await attempts.tested(conn, test)
-                await attempts.add(
-                    conn,
-                    self.id,
-                    Sent(test, TEST),
-                    took=answer.took,
-                    status=answer.status,
-                    text=answer.text,
-                )
+                await attempts.add(conn, self.id, came_of(sent, answer))
 
     def _test(self, test: UUID, asked_at: datetime, document: Subscription) -> bytes:
         told = {

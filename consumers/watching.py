@@ -95,14 +95,17 @@ class View:
         found = await self.page(position - 1, 1, position)
         if not found:
             return None
-        before = await self._before(position - 1)
-        eyes = Eyes(self.viewer, await self._unseen(found[0]), await self._names_assignee())
-        told = cloud_event(
-            found[0], eyes, before=before, source=self.house.source, site=self.house.site
-        )
-        return orjson.dumps(told, option=orjson.OPT_UTC_Z)
+        return await self.told(found[0], await self.before(position - 1))
 
-    async def _before(self, after: int) -> int:
+    async def told(self, recorded: Recorded, before: int) -> bytes:
+        """An event that the owner sees as it is sent; `before` is where the one before stands."""
+        house = self.house
+        eyes = Eyes(self.viewer, await self._unseen(recorded), await self._names_assignee())
+        event = cloud_event(recorded, eyes, before=before, source=house.source, site=house.site)
+        return orjson.dumps(event, option=orjson.OPT_UTC_Z)
+
+    async def before(self, after: int) -> int:
+        """Where the last event stands up to a position that the owner sees; 0: there is none."""
         async with self.house.reader.pool.connection() as conn:
             if self.is_whole:
                 ((before,),) = await read(conn, BEFORE_OF, after=after, **self._narrowed(None))

@@ -30,7 +30,7 @@ from projections.subscriptions import CHANNEL
 
 ONE_DELIVERS: Final = 0x0CA5EB003  # the advisory lock of the one that sends
 STANDBY_SECONDS: Final = 0.5
-GATHER_SECONDS: Final = 0.01  # what moves in quick succession wakes once
+GATHER_SECONDS: Final = 0.02  # what moves in quick succession wakes once
 FORGET_SECONDS: Final = 3_600.0
 MOST_CONNECTIONS: Final = 8
 MOST_RESOLVING: Final = 32  # threads: a name server that hangs holds up one for each name

@@ -1,10 +1,11 @@
 """What came of each try to send a webhook: `desk.subscription_attempts`, and tests that wait."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
+import orjson
 from psycopg.rows import class_row
 
 from domain.recorded import Recorded
@@ -17,8 +18,8 @@ _DELIVERIES: Final = UUID("5d1f2c39-7e60-5f0b-8f5f-0f4c6a2f9d11")
 ADD: Final = """
 INSERT INTO desk.subscription_attempts
        (subscription, delivery, type, position, stream, version, took_ms, status, answer)
-VALUES (%(subscription)s, %(delivery)s, %(type)s, %(position)s, %(stream)s, %(version)s,
-        %(took_ms)s, %(status)s, %(answer)s)
+SELECT %(subscription)s, delivery, type, position, stream, version, took_ms, status, answer
+  FROM jsonb_populate_recordset(NULL::desk.subscription_attempts, %(rows)s::jsonb)
 """
 LIST: Final = """
 SELECT id, delivery, type, position, stream, version, at, took_ms, status, answer
@@ -72,21 +73,35 @@ class Attempt:
     answer: str
 
 
-async def add(
-    conn: Reading, subscription: UUID, sent: Sent, *, took: timedelta, status: int | None, text: str
-) -> None:
-    """Keeps what came of a try."""
-    what = {"delivery": sent.delivery, "type": sent.type, "position": sent.position}
-    place = {"subscription": subscription, "stream": sent.stream, "version": sent.version}
-    took_ms = round(took.total_seconds() * 1000)
-    came = {"took_ms": took_ms, "status": status, "answer": text}
-    await conn.execute(ADD, {**what, **place, **came})
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of a try. `status` None: there was no answer, and `answer` says why."""
+
+    sent: Sent
+    took: timedelta
+    status: int | None
+    answer: str
+
+
+async def add(conn: Reading, subscription: UUID, *tries: Came) -> None:
+    """Keeps what came of some tries."""
+    rows = [
+        {
+            **asdict(came.sent),
+            "took_ms": round(came.took.total_seconds() * 1000),
+            "status": came.status,
+            "answer": came.answer,
+        }
+        for came in tries
+    ]
+    asked = {"subscription": subscription, "rows": orjson.dumps(rows).decode()}
+    await conn.execute(ADD, asked)
 
 
 async def skipped(conn: Reading, subscription: UUID, recorded: Recorded, said: str) -> None:
     """Keeps who did not want an event to be sent, and why."""
     sent = sent_of(recorded, subscription)
-    await add(conn, subscription, sent, took=timedelta(0), status=None, text=said)
+    await add(conn, subscription, Came(sent, timedelta(0), None, said))
 
 
 async def listed(conn: Reading, subscription: UUID, before: int, most: int) -> list[Attempt]:

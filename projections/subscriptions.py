@@ -19,15 +19,22 @@ SLOT: Final = "webhook"
 OVERLAP: Final = timedelta(hours=24)
 MOST_SIGNATURES: Final = 2
 
-_COLUMNS: Final = """
-       id, position, ahead, run, state, why, failures, failing_since, next_try, made_at
-"""
 REGISTER: Final = """
 INSERT INTO desk.subscriptions (id, position) VALUES (%(id)s, %(position)s)
     ON CONFLICT DO NOTHING RETURNING id
 """
+# One look says whether there is more to look at.
+LOOK: Final = """
+SELECT id, position, ahead, run, state, why, failures, failing_since, next_try, made_at,
+       EXISTS (SELECT FROM desk.subscription_cases c WHERE c.subscription = s.id) AS has_cases,
+       EXISTS (SELECT FROM desk.subscription_tests t WHERE t.subscription = s.id) AS has_tests
+  FROM desk.subscriptions s WHERE s.id = %(id)s
+"""
 ALL: Final = "SELECT id FROM desk.subscriptions ORDER BY id"
-OF: Final = "SELECT" + _COLUMNS + "FROM desk.subscriptions WHERE id = ANY(%(ids)s)"
+OF: Final = """
+SELECT id, position, ahead, run, state, why, failures, failing_since, next_try, made_at
+  FROM desk.subscriptions WHERE id = ANY(%(ids)s)
+"""
 TAKE_OVER: Final = "UPDATE desk.subscriptions SET run = run + 1 WHERE id = %(id)s"
 # Whatever was on its way while somebody else moved it moves nothing: `run` is another then.
 MOVE: Final = """
@@ -106,6 +113,20 @@ class Standing:
     failing_since: datetime | None
     next_try: datetime | None
     made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Standing):
+    """The same, and whether cases are set aside or tests wait."""
+
+    has_cases: bool
+    has_tests: bool
+
+
+async def look(conn: Reading, id_: UUID) -> Look | None:
+    """How one stands; None: there is none."""
+    async with conn.cursor(row_factory=class_row(Look)) as cursor:
+        return await (await cursor.execute(LOOK, {"id": id_})).fetchone()
 
 
 async def registered(conn: Reading, id_: UUID, position: int) -> bool:

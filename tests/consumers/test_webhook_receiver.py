@@ -39,8 +39,8 @@ def test_the_receiver_of_the_document_has_each_event_once(http: Http, tmp_path: 
             http.done(x.CLARA, case, "post", text="Three.")
             http.shown()
             until(lambda: len(_kept(database)) == 3)
-        attempts = http.get(x.ADA, f"/subscriptions/{made['id']}/attempts").json()
-        assert [one["status"] for one in attempts] == [204] * 5
+            until(lambda: len(_attempts(http, made["id"])) == 5)
+        assert {one["status"] for one in _attempts(http, made["id"])} == {204}
     finally:
         receiver.kill()
         receiver.wait()
@@ -51,6 +51,13 @@ def test_the_receiver_of_the_document_has_each_event_once(http: Http, tmp_path: 
 def _listens(port: int) -> bool:
     with socket.socket() as there:
         return there.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _attempts(http: Http, subscription: str) -> list[dict[str, object]]:
+    told: list[dict[str, object]] = http.get(
+        x.ADA, f"/subscriptions/{subscription}/attempts"
+    ).json()
+    return told
 
 
 def _kept(database: Path) -> list[tuple[str, str]]:
