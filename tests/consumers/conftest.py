@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from consumers.runner import Consumer
-from consumers.sending import Sender
 from deploy.local.postgres import SERVICE, EmbeddedPostgres
 from tests.api.http import Http, serving
 from tests.conftest import Database
-from tests.consumers.hooks import HERE, sending
+from tests.consumers.hooks import sending
 from tests.consumers.sinks import SINK, drained, drained_by_kafka, with_a_sink
 from tests.desks import Desk, a_desk, settings_for
 from tests.projections.published import publishing
@@ -43,7 +42,7 @@ def asked(
 @pytest.fixture(scope="module")
 def hooks(asked: Http) -> Iterator[Http]:
     """The same with a deliverer of webhooks at work."""
-    with sending(asked.desk.settings, Sender(HERE, patience_seconds=0.5)):
+    with sending(asked.desk.settings):
         yield asked
 
 

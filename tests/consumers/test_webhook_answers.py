@@ -8,9 +8,20 @@ from typing import Any
 import pytest
 
 from consumers.schedule import MOST_TRIES
+from consumers.sending import Sender
 from tests import examples as x
 from tests.api.http import Http
-from tests.consumers.hooks import Came, Said, asked_of, hooked, later, standing, until
+from tests.consumers.hooks import (
+    HERE,
+    Came,
+    Said,
+    asked_of,
+    hooked,
+    later,
+    sending,
+    standing,
+    until,
+)
 
 POSTS = ["case.posted"]
 
@@ -67,7 +78,6 @@ def hooked_to(http: Http) -> int:
 AWAY: dict[str, Said] = {
     **{str(status): Said(status) for status in (408, 425, 429, 500, 502, 503, 504, 599)},
     **{f"{status}, not followed": Said(status, {"location": "/"}) for status in (301, 302, 307)},
-    "no answer in time": Said(204, hangs=0.7),
 }
 
 
@@ -93,6 +103,17 @@ def test_a_receiver_that_is_away_consumes_nothing_and_is_sent_it_again(
         ids = [came.id for came in receiver.came]
         assert ids[0] == ids[1]
         assert len(set(ids)) == 2
+
+
+def test_a_receiver_that_does_not_answer_in_time_has_taken_nothing(http: Http) -> None:
+    with (
+        sending(http.desk.settings, Sender(HERE, patience_seconds=0.2)),
+        hooked(http, Turns(Said(204, hangs=0.5)), types=POSTS) as (receiver, subscription),
+    ):
+        posted(http, http.raised(x.CLARA)["id"], "One.")
+        until(partial(_failed, http, subscription, 1))
+        assert standing(http, subscription)["why"] == "No answer within 0.2 seconds."
+        assert len(receiver.came) == 1
 
 
 def test_a_receiver_that_is_not_there_is_tried_again(hooks: Http) -> None:
