@@ -10,6 +10,7 @@ import psycopg
 import structlog
 
 from consumers.runner import Consumer, run
+from consumers.webhook import deliver_webhooks
 from domain.runtime import logs
 from domain.runtime.processes import end_at_once
 from domain.runtime.settings import Settings, settings
@@ -19,7 +20,7 @@ Loop: TypeAlias = Callable[[Settings], None]
 # Each is run in a thread of its own, by one process at a time.
 CONSUMERS: Final[Sequence[Consumer]] = ()
 # These run in every process, until it ends; each says itself who does what.
-LOOPS: Final[Sequence[Loop]] = ()
+LOOPS: Final[Sequence[Loop]] = (deliver_webhooks,)
 
 PAUSE_SECONDS: Final = 1.0
 LOOP_FAILED, LOOP_DISCONNECTED = "consumers_loop_failed", "consumers_loop_connection_lost"

@@ -10,6 +10,7 @@ import sys
 from base64 import b64decode
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
@@ -50,6 +51,16 @@ def _leads_to_files(value: str) -> str:
         raise ValueError(
             "it must be an address such as file:///var/lib/casebook or s3://bucket/path"
         )
+    return value
+
+
+def _is_a_rule(value: str) -> str:
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        if ":" in part or part[-1].isdigit():
+            try:
+                ip_network(part)
+            except ValueError:
+                raise ValueError("it must be networks and hosts, such as 10.1.0.0/16") from None
     return value
 
 
@@ -164,6 +175,8 @@ class Settings(Databases, Serving, Kafka):
     """Where files are kept: file:///folder, or an object store such as s3://bucket/path."""
     scanner: Annotated[str, AfterValidator(_leads_to_a_scanner)] = ""
     """A clamd that looks through them, unix:/path or tcp://host:port; none: nobody does."""
+    webhooks_allow: Annotated[str, AfterValidator(_is_a_rule)] = ""
+    """Where webhooks may go beside public addresses: networks and hosts, separated by commas."""
     master_key: Annotated[SecretStr, AfterValidator(_is_a_key)]
 
     @property

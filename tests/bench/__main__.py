@@ -18,6 +18,7 @@ from tests.bench import (
     replay,
     search,
     seed,
+    webhooks,
 )
 from tests.bench.measuring import Figure
 
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
     "rebuild": rebuild.measure,
     "export": export.measure,
     "search": search.measure,
+    "webhooks": webhooks.measure,
     "feed": feed.measure,
     "kafka": kafka.measure,
 }
