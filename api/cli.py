@@ -22,6 +22,7 @@ from api import (
     importing,
     looking,
     operating,
+    parking,
     rebuilding,
     restoring,
     seeding,
@@ -42,6 +43,7 @@ from domain.runtime.settings import Serving, databases, is_given, serving
 PROCESSES: Mapping[str, Sequence[str]] = {
     "api": (sys.executable, "-P", "-m", "api"),
     "projections": (sys.executable, "-P", "-m", "projections"),
+    "consumers": (sys.executable, "-P", "-m", "consumers"),
 }
 
 app = typer.Typer(
@@ -141,9 +143,11 @@ app.command("seed", rich_help_panel=DESK)(seeding.seed)
 app.command("rebuild", rich_help_panel=DESK)(rebuilding.rebuild)
 app.command("verify", rich_help_panel=DESK)(rebuilding.verify)
 app.command("restored", rich_help_panel=DESK)(restoring.restored)
+app.command("parked", rich_help_panel=DESK)(parking.parked)
+app.command("unpark", rich_help_panel=DESK)(parking.unpark)
 ON_THE_DATABASE = frozenset(
     {"migrate", "accounts", "people", "token", "replay", "tail", "import"}
-    | {"erase", "seed", "rebuild", "verify", "restored"}
+    | {"erase", "seed", "rebuild", "verify", "restored", "parked", "unpark"}
 )
 
 

@@ -28,6 +28,16 @@ STREAM: Final = (
     + _FROM
     + " WHERE e.originator_id = %(stream)s ORDER BY e.originator_version"
 )
+STREAM_AFTER: Final = (
+    "SELECT"
+    + _COLUMNS
+    + _FROM
+    + """
+ WHERE e.originator_id = %(stream)s AND e.originator_version > %(after)s
+   AND (%(up_to)s::integer IS NULL OR e.originator_version <= %(up_to)s)
+ ORDER BY e.originator_version
+"""
+)
 # For a customer a case that they do not see has no rows, as one that is not there: to read and
 # decrypt its history first would tell by the time it takes that there is one. The rule is that of
 # `domain.sight.sees`; the fields that it asks for stand in the log in clear.

