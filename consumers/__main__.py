@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import psycopg
 import structlog
 
+from consumers.notifier import NOTIFIER
 from consumers.runner import Consumer, run
 from domain.runtime import logs
 from domain.runtime.settings import Settings, settings
@@ -17,7 +18,7 @@ from projections.filling import Key
 
 Loop: TypeAlias = Callable[[Settings], None]
 # Each is run in a thread of its own, by one process at a time.
-CONSUMERS: Final[Sequence[Consumer]] = ()
+CONSUMERS: Final[Sequence[Consumer]] = (NOTIFIER,)
 # These run in every process, until it ends; each says itself who does what.
 LOOPS: Final[Sequence[Loop]] = ()
 
