@@ -26,6 +26,7 @@ from api.filters import FilterForTheDesk
 from api.limits import BodyTooLarge
 from api.links import LinkUnknown
 from api.lists import NothingToRank
+from api.notifications import NotificationUnknown
 from api.passage import passage_of
 from api.people import AddressTaken, SuccessorRequired
 from api.rates import TooManyRequests
@@ -101,6 +102,7 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     DigestDiffers: HTTPStatus.CONFLICT,
     FileInfected: HTTPStatus.UNPROCESSABLE_ENTITY,
     ScannerAway: HTTPStatus.SERVICE_UNAVAILABLE,
+    NotificationUnknown: HTTPStatus.NOT_FOUND,
     ViewUnknown: HTTPStatus.NOT_FOUND,
     TooManyViews: HTTPStatus.CONFLICT,
     ColumnUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
