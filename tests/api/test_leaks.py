@@ -82,6 +82,7 @@ def world(asked: Http) -> World:
     for case, by in zip(cases.values(), CASES.values(), strict=True):
         for watcher in (by, x.SUE, x.AUDREY):
             asked.do(watcher, case["id"], "watch")
+        asked.done(x.ANNA, case["id"], "change-severity", severity="urgent")
     notified(asked.desk)
     asked.shown()
     ask = {name: _asks(asked, by) for name, by in PEOPLE.items()}
