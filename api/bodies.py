@@ -213,24 +213,8 @@ def happened(
     """
     if not viewer.sees_internal and (case is None or is_hidden(case, recorded.event)):
         return Happened(version=recorded.version, withheld=True)
-    return shown(recorded, viewer, unseen, names_assignee=names_assignee)
-
-
-def shown(
-    recorded: Recorded, viewer: Actor, unseen: Container[UUID] = (), *, names_assignee: bool = True
-) -> Happened:
-    """The same of an event that the viewer may know of."""
     nameless = not names_assignee and is_assignment(recorded.event)
-    event = recorded.event
-    data = _readable(
-        event.model_dump(exclude_unset=event.partial, exclude=unshown_fields(type(event)))
-    )
-    hidden = frozenset() if viewer.sees_internal else desk_fields(type(recorded.event))
-    if other_case(recorded.event) in unseen:
-        hidden |= {"follows"} if isinstance(recorded.event, Created) else {"case", "number"}
-    if not names_assignee:
-        hidden |= {"assignee"}
-    withheld = sorted(hidden & data.keys())
+    data, withheld = data_of(recorded, viewer, unseen, names_assignee=names_assignee)
     return Happened(
         version=recorded.version,
         withheld=withheld or False,
@@ -241,8 +225,25 @@ def shown(
         via=service_of(recorded.by),
         internal=recorded.event.is_internal if viewer.sees_internal else None,
         cause=recorded.cause.id if viewer.sees_internal else None,
-        data={field: value for field, value in data.items() if field not in withheld},
+        data=data,
     )
+
+
+def data_of(
+    recorded: Recorded, viewer: Actor, unseen: Container[UUID] = (), *, names_assignee: bool = True
+) -> tuple[dict[str, Any], list[str]]:
+    """What an event holds for a viewer who may know of it, and which fields are withheld."""
+    event = recorded.event
+    data = _readable(
+        event.model_dump(exclude_unset=event.partial, exclude=unshown_fields(type(event)))
+    )
+    hidden = frozenset() if viewer.sees_internal else desk_fields(type(event))
+    if other_case(event) in unseen:
+        hidden |= {"follows"} if isinstance(event, Created) else {"case", "number"}
+    if not names_assignee:
+        hidden |= {"assignee"}
+    withheld = sorted(hidden & data.keys())
+    return {field: value for field, value in data.items() if field not in withheld}, withheld
 
 
 def is_assignment(event: Event) -> bool:
@@ -261,6 +262,8 @@ def _readable(value: Any) -> Any:  # noqa: ANN401  any JSON
         return {"erased": value.reason, "at": value.when}
     if isinstance(value, dict):
         return {field: _readable(inner) for field, inner in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, list | tuple):
         return [_readable(inner) for inner in value]
     return value

@@ -63,6 +63,7 @@ RULES: Final = tuple(
     for name, kind in KINDS.items()
     if kind.refusal and issubclass(kind.refusal, NotPermitted | Unfit | Conflict)
 )
+OF_THE_FEED: Final = ("ahead-of-the-log", "epoch-differs", "case-unknown")
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "list_cases": (
         *("cursor-not-ours", "filter-for-the-desk"),
@@ -93,7 +94,10 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "list_notifications": ("cursor-not-ours",),
     "read_notification": ("notification-unknown",),
     "list_changes": ("ahead-of-the-log",),
-    "feed": ("ahead-of-the-log", "epoch-differs", "case-unknown"),
+    "feed": OF_THE_FEED,
+    "stream_events": (*OF_THE_FEED, "rights-changed", "process-ends", "reader-too-slow"),
+    "export_events": OF_THE_FEED,
+    "event_frame": ("event-unknown", "role-may-not"),
     "list_people": ("cursor-not-ours",),
     "list_accounts": ("cursor-not-ours",),
     "list_calendars": ("cursor-not-ours",),

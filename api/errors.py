@@ -21,8 +21,9 @@ from api.configuration import AnotherCalendar
 from api.cursors import CursorNotOurs
 from api.deps import HeaderRefused
 from api.exporting import ColumnUnknown
-from api.feed import EpochDiffers
+from api.feed import EventUnknown, ProcessEnds, ReaderTooSlow, RightsChanged
 from api.filters import FilterForTheDesk
+from api.following import EpochDiffers
 from api.limits import BodyTooLarge
 from api.links import LinkUnknown
 from api.lists import NothingToRank
@@ -79,6 +80,10 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     BeyondTheHead: HTTPStatus.BAD_REQUEST,
     AheadOfTheLog: HTTPStatus.CONFLICT,
     EpochDiffers: HTTPStatus.CONFLICT,
+    EventUnknown: HTTPStatus.NOT_FOUND,
+    ReaderTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    RightsChanged: HTTPStatus.FORBIDDEN,
+    ProcessEnds: HTTPStatus.SERVICE_UNAVAILABLE,
     FilterForTheDesk: HTTPStatus.FORBIDDEN,
     AnotherCalendar: HTTPStatus.UNPROCESSABLE_ENTITY,
     SuccessorRequired: HTTPStatus.CONFLICT,

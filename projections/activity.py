@@ -73,6 +73,10 @@ FILTERS: Final[Mapping[str, LiteralString]] = {
     "case": "a.case_id = %(case)s",
     "account": "a.account = %(account)s",
 }
+ACCOUNTS: Final = """
+SELECT DISTINCT account FROM read.activity
+ WHERE position > %(after)s AND position <= %(through)s
+"""
 THROUGH: Final = "SELECT min(position) FROM read.models WHERE name = ANY(%(models)s)"
 
 
@@ -152,6 +156,12 @@ async def through(conn: AsyncConnection[TupleRow], models: Sequence[str]) -> int
     """The position up to which all of these read models show the log."""
     row = await (await conn.execute(THROUGH, {"models": list(models)})).fetchone()
     return int(row[0] or 0) if row else 0
+
+
+async def accounts(conn: AsyncConnection[TupleRow], after: int, up_to: int) -> frozenset[UUID]:
+    """In whose cases something happened after a position."""
+    cursor = await conn.execute(ACCOUNTS, {"after": after, "through": up_to})
+    return frozenset(account for (account,) in await cursor.fetchall())
 
 
 async def positions(

@@ -17,7 +17,7 @@ PATIENCE_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.1  # a look without having been woken
 PAUSE_SECONDS: Final = 0.5
 
-LISTEN: Final = "LISTEN projected"
+LISTEN: Final = "LISTEN projected; LISTEN events"
 POSITIONS: Final = "SELECT name, position, failure FROM read.models"
 EAR_LOST: Final = "position_ear_lost"
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ class Positions:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Hears the follower until the end of the block."""
+        """Hears the log and its follower until the end of the block."""
         task = asyncio.create_task(self._listen())
         try:
             yield
@@ -67,6 +67,11 @@ class Positions:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    @property
+    def movement(self) -> asyncio.Event:
+        """Set when something is appended or shown. Taken before a look, it misses nothing."""
+        return self._moved
 
     async def wait(self, wanted: int, models: Collection[str]) -> None:
         """Returns once all of the read models have `wanted`.

@@ -179,6 +179,19 @@ def reading(told: Recorder) -> None:
     told.read("case_events", x.CLARA, f"/cases/{other}/events")
     told.read("case_activity", x.ANNA, f"/cases/{case}/activity?limit=5")
     told.read("feed", x.ANNA, "/events?limit=2&type=case.created")
+    told.read("feed_head", x.ANNA, "/events/head")
+    first = told.http.get(x.ANNA, "/events?limit=1&type=case.created").json()["events"][0]
+    position = int(first["sequence"])
+    for operation, by, path in (
+        ("stream_events", x.ANNA, f"/events/stream?after={position - 1}&to={position}"),
+        ("export_events", x.ANNA, f"/events.ndjson?from={position}&to={position}"),
+        ("event_frame", x.AUDREY, f"/events/{position}/frame"),
+    ):
+        answer = told.http.get(by, path)
+        assert answer.is_success, answer.text
+        is_json = operation == "event_frame"
+        shown = answer.json() if is_json else answer.text
+        told.told[operation] = {"sent": None, "status": 200, "answered": shown}
     told.read("me", x.CLARA, "/me")
     for operation, path in (
         ("list_people", "/people?limit=3"),
