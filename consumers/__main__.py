@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import psycopg
 import structlog
 
+from consumers.mailer import deliver
 from consumers.notifier import NOTIFIER
 from consumers.runner import Consumer, run
 from domain.runtime import logs
@@ -19,8 +20,9 @@ from projections.filling import Key
 Loop: TypeAlias = Callable[[Settings], None]
 # Each is run in a thread of its own, by one process at a time.
 CONSUMERS: Final[Sequence[Consumer]] = (NOTIFIER,)
+SENDERS: Final = 4  # mails that are on the way at once
 # These run in every process, until it ends; each says itself who does what.
-LOOPS: Final[Sequence[Loop]] = ()
+LOOPS: Final[Sequence[Loop]] = (deliver,) * SENDERS
 
 PAUSE_SECONDS: Final = 1.0
 LOOP_FAILED, LOOP_DISCONNECTED = "consumers_loop_failed", "consumers_loop_connection_lost"

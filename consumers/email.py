@@ -116,10 +116,8 @@ def one_line(text: str) -> str:
 def _mailbox(name: str, address: str) -> Address:
     if not _ADDRESS.fullmatch(address):
         raise AddressUnusable
-    try:
-        return Address(one_line(name)[:LONGEST_SUBJECT], addr_spec=address)
-    except (ValueError, IndexError):
-        raise AddressUnusable from None
+    user, _, domain = address.rpartition("@")
+    return Address(one_line(name)[:LONGEST_SUBJECT], username=user, domain=domain)
 
 
 def _rendered(template: str, letter: Letter) -> str:
