@@ -33,6 +33,7 @@ from api import (
     signing_in,
     streaming,
     tokens,
+    unsubscribing,
     uploads,
     views,
     welcome,
@@ -74,6 +75,7 @@ ROUTED = (
     configuration,
     read_models,
     welcome,
+    unsubscribing,
 )
 log = structlog.stdlib.get_logger(__name__)
 

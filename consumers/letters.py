@@ -18,7 +18,7 @@ from domain.configuration import Account, Person
 from domain.fold import case_of
 from domain.preferences import Kind, Relation
 from domain.recorded import Recorded
-from domain.runtime.unsubscribing import Ending
+from domain.runtime.unsubscribing import End, Ending
 from domain.sight import is_hidden, sees
 from domain.values import Erased
 
@@ -87,7 +87,7 @@ class Letters:
             items=[item],
             because=_BECAUSE.get(due.relation) or self._added_by(conn, due, history),
             ends=ENDS,
-            unsubscribe=self._unsubscribe(due),
+            unsubscribe=self._unsubscribe(End(due.id, of_all=False)),
         )
 
     def digest(
@@ -112,7 +112,7 @@ class Letters:
             items=items,
             because=_DIGEST,
             ends=ENDS_DIGEST,
-            unsubscribe=self._unsubscribe(gathered[0]),
+            unsubscribe=self._unsubscribe(End(gathered[0].id, of_all=True)),
         )
         return letter, withheld
 
@@ -172,8 +172,8 @@ class Letters:
         name = people[by].name if isinstance(by, UUID) and by in people else "somebody"
         return f"You receive this because {name} added you to this case."
 
-    def _unsubscribe(self, due: Due) -> str:
-        return f"{self._site}/unsubscribe/{self._ending.secret(due.id)}"
+    def _unsubscribe(self, end: End) -> str:
+        return f"{self._site}/unsubscribe/{self._ending.secret(end)}"
 
 
 def _copy(due: Due, told: Happening) -> _Reader:

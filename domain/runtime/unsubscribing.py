@@ -1,12 +1,23 @@
 """Links that end mail: good for one delivery's case and recipient, without a word about either."""
 
 import hmac
+import re
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
 _KEY: Final = b"casebook links that end mail"
-_ID, _MARK = 32, 32  # hexadecimal digits
+_SECRET: Final = re.compile(r"([ca])([0-9a-f]{32})([0-9a-f]{32})")
+OF_CASE, OF_ALL = "c", "a"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Whose mail is to end: that of one case, or `of_all`, for the recipient of a delivery."""
+
+    delivery: UUID
+    of_all: bool
 
 
 class Ending:
@@ -15,19 +26,19 @@ class Ending:
     def __init__(self, master: bytes) -> None:
         self._key = hmac.digest(master, _KEY, sha256)
 
-    def secret(self, delivery: UUID) -> str:
-        """The end of the link in the mail of a delivery."""
-        return delivery.hex + self._mark(delivery)
+    def secret(self, end: End) -> str:
+        """The end of the link in a mail."""
+        what = OF_ALL if end.of_all else OF_CASE
+        return what + end.delivery.hex + self._mark(what, end.delivery.hex)
 
-    def delivery(self, secret: str) -> UUID | None:
-        """Of which delivery a secret is; None: it is not one of ours."""
-        if len(secret) != _ID + _MARK or not secret.isascii():
+    def read(self, secret: str) -> End | None:
+        """What a secret ends; None: it is not one of ours."""
+        found = _SECRET.fullmatch(secret)
+        if found is None:
             return None
-        try:
-            delivery = UUID(hex=secret[:_ID])
-        except ValueError:
-            return None
-        return delivery if hmac.compare_digest(secret[_ID:], self._mark(delivery)) else None
+        what, delivery, mark = found.groups()
+        good = hmac.compare_digest(mark, self._mark(what, delivery))
+        return End(UUID(hex=delivery), what == OF_ALL) if good else None
 
-    def _mark(self, delivery: UUID) -> str:
-        return hmac.digest(self._key, delivery.bytes, sha256).hex()[:_MARK]
+    def _mark(self, what: str, delivery: str) -> str:
+        return hmac.digest(self._key, (what + delivery).encode(), sha256).hex()[:32]
