@@ -27,6 +27,7 @@ from api import (
     restoring,
     seeding,
     telling,
+    watching,
     working,
 )
 from api.operating import AsJson
@@ -120,6 +121,7 @@ OVER_HTTP: Mapping[str, Callable[..., None]] = {
     "case": looking.show_case,
     "changes": looking.changes,
     "events": looking.events,
+    "follow": watching.follow,
 }
 for name, look in OVER_HTTP.items():
     app.command(name, rich_help_panel="Look")(look)

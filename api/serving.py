@@ -7,7 +7,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 KEY: Final = "casebook.cut"
-LAST_WORDS_SECONDS: Final = 1.0
+LAST_WORDS_SECONDS: Final = 1.5
 
 
 class Cuttable(HttpToolsProtocol):

@@ -28,8 +28,9 @@ router = APIRouter(prefix="/api/v1", tags=["feed"])
 TICK_SECONDS: Final = 0.4  # how soon it is seen that rights are gone, or that the process ends
 BEAT_SECONDS: Final = 5.0
 SLOW_SECONDS: Final = 10.0  # for a reader to make room
-PAGE: Final = 200
+PAGE: Final = 100
 LINES: Final = 1_000
+PIECE: Final = 32 * 1024  # bytes that are sent before one asks whether the reader keeps up
 TYPE: Final = "text/event-stream"
 READER_CUT: Final = "stream_reader_cut"
 log = structlog.get_logger()
@@ -145,7 +146,8 @@ class EventStream(Response):
         try:
             await self._send(send, b"retry: 1000\n" + self._beat())
             async for chunk in self._chunks():
-                await self._send(send, chunk)
+                for begin in range(0, len(chunk), PIECE):
+                    await self._send(send, chunk[begin : begin + PIECE])
         except Exception as error:  # noqa: BLE001  told like any other, in the stream
             if isinstance(error, ReaderTooSlow | ProcessEnds):
                 cut(scope)
@@ -186,8 +188,6 @@ class EventStream(Response):
 
     async def _send(self, send: Send, chunk: bytes) -> None:
         """Waits for a slow reader for a while, and not behind the back of whoever ends it."""
-        if not chunk:
-            return
         clock = asyncio.get_running_loop().time
         body = {"type": "http.response.body", "body": chunk, "more_body": True}
         sent = asyncio.ensure_future(send(body))

@@ -119,6 +119,7 @@ class Process:
     desk: Desk
     port: int
     api: subprocess.Popen[bytes]
+    client: httpx2.Client
 
     @property
     def address(self) -> str:
@@ -128,7 +129,7 @@ class Process:
         return {"authorization": f"Bearer {self.desk.token(who)}"}
 
     def post(self, who: Actor, path: str, body: object) -> dict[str, Any]:
-        answer = httpx2.post(self.address + path, json=body, headers=self.by(who), timeout=20)
+        answer = self.client.post(self.address + path, json=body, headers=self.by(who))
         assert answer.is_success, answer.text
         told: dict[str, Any] = answer.json()
         return told
@@ -145,7 +146,10 @@ class Stream:
     token: str
     after: int
     query: str = ""
-    text: bytes = b""
+    raw: bytes = b""
+    begun: bytes = b""
+    body: bytes = b""
+    messages: list[dict[str, str]] = field(default_factory=list)
     ended: bool = False
     wire: socket.socket = field(init=False)
 
@@ -171,18 +175,12 @@ class Stream:
             return False
         except ConnectionResetError:
             got = b""
-        self.text += got
-        self.ended = self.ended or not got or self.text.endswith(b"\r\n0\r\n\r\n")
+        self.raw += got
+        self.ended = not got
+        self._take()
         if self.ended:
             self.wire.close()
         return not self.ended
-
-    @property
-    def messages(self) -> list[dict[str, str]]:
-        """What has come in whole; the lengths of the chunks are lines of their own."""
-        lines = self.text.decode().partition("\r\n\r\n")[2].split("\r\n")
-        body = "".join(lines[1::2])
-        return list(parsed(body[: body.rfind("\n\n") + 2]))
 
     @property
     def positions(self) -> list[int]:
@@ -190,9 +188,29 @@ class Stream:
 
     def until(self, position: int) -> list[int]:
         """Reads on until it has come as far as this position."""
-        while not self.ended and int(([{"id": "0"}, *self.messages][-1]).get("id", 0)) < position:
+        while not self.ended and not (
+            self.messages and int(self.messages[-1].get("id", position)) >= position
+        ):
             self.read()
         return self.positions
+
+    def _take(self) -> None:
+        """The chunks that have come in whole, without their lengths; and the messages in them."""
+        if not self.begun:
+            head, self.begun, rest = self.raw.partition(b"\r\n\r\n")
+            assert not self.begun or b" 200 OK" in head, head
+            self.raw = rest if self.begun else self.raw
+        while self.begun and b"\r\n" in self.raw:
+            length, _, rest = self.raw.partition(b"\r\n")
+            size = int(length, 16)
+            if len(rest) < size + 2:
+                break
+            self.body += rest[:size]
+            self.raw = rest[size + 2 :]
+            self.ended = self.ended or size == 0
+        whole, end, rest = self.body.rpartition(b"\n\n")
+        self.messages += parsed((whole + end).decode())
+        self.body = rest
 
     def problem(self) -> str:
         """Reads on to the end, and tells why it ended."""
@@ -221,18 +239,19 @@ def running(desk: Desk, workers: int) -> Iterator[Process]:
         subprocess.Popen([sys.executable, "-P", "-m", module], env=env, stderr=subprocess.DEVNULL)
         for module in ("api", "projections")
     )
-    here = Process(desk, port, api)
+    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
 
     def is_ready() -> bool:
         try:
-            return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
+            return client.get("/readyz").status_code == 200
         except httpx2.TransportError:
             return False
 
     try:
         assert within(30, is_ready)
-        yield here
+        yield Process(desk, port, api, client)
     finally:
+        client.close()
         for process in (api, projections):
             process.terminate()
             process.wait(20)
@@ -262,10 +281,11 @@ def test_with_two_workers_and_cut_off_at_any_moment_it_has_each_event_once_in_or
             thread.join()
         for who in (x.ANNA, x.CLARA):
             read = seen[x.id_of(who)]
-            with here.stream(who, read[-1]) as stream:
-                read += stream.until(head(desk.settings))
+            end = head(desk.settings)
+            with here.stream(who, read[-1], f"&to={end}") as stream:
+                read += stream.until(end)
             address, by = f"{here.address}/events?limit=1000", here.by(who)
-            whole = httpx2.get(address, headers=by, timeout=20).json()["events"]
+            whole = here.client.get(address, headers=by).json()["events"]
             assert [in_order(one) for one in read] == [one["sequence"] for one in whole]
 
 
@@ -289,11 +309,10 @@ def test_an_end_of_rights_or_of_the_process_ends_the_stream_with_its_reason(desk
             )
         assert clara.problem() == "token-refused"
         person = x.PEOPLE[x.id_of(x.ADA)].model_copy(update={"role": x.CLARA.role})
-        answer = httpx2.put(
+        answer = here.client.put(
             f"{here.address}/people/{x.id_of(x.ADA)}",
             json=person.model_dump(mode="json"),
             headers=here.by(x.SUE),
-            timeout=20,
         )
         assert answer.is_success, answer.text
         assert ada.problem() == "rights-changed"
