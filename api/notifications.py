@@ -18,7 +18,7 @@ from api.strict import StrictRoute
 from domain.errors import CaseUnknown, RoleMayNot
 from domain.values import Value
 from projections import access, inbox
-from projections.inbox import Inbox, Told
+from projections.inbox import Inbox, Place, Told
 
 router = APIRouter(prefix="/api/v1", tags=["notifications"], route_class=StrictRoute)
 
@@ -117,17 +117,8 @@ async def list_notifications(
     """What one was told, the newest first, as far as one may still see it."""
     by.needs(Scope.CASES_READ)
     await by.reached(MODELS)
-    own, before = inbox_of(by), read_place(cursor) if cursor else FIRST_PLACE
-    async with by.given.reads.connection() as conn:
-        found = await own.page(conn, before=before, most=limit + 1, unread=only == "unread")
-        count = await own.unread(conn)
-    return Notifications(
-        notifications=await shown(found[:limit], by),
-        unread=count,
-        next=write_place(found[limit - 1].position, found[limit - 1].id)
-        if len(found) > limit
-        else None,
-    )
+    before = read_place(cursor) if cursor else FIRST_PLACE
+    return await page_of(by, before, limit, unread=only == "unread")
 
 
 @router.post("/notifications/read-all", openapi_extra=SECURITY)
@@ -171,6 +162,21 @@ async def case_deliveries(
         found = await inbox.of_case(conn, row.id, internal=internal, before=before, most=limit + 1)
     return Deliveries(
         deliveries=await _delivered(found[:limit], by),
+        next=write_place(found[limit - 1].position, found[limit - 1].id)
+        if len(found) > limit
+        else None,
+    )
+
+
+async def page_of(by: Asking, before: Place, limit: int, *, unread: bool) -> Notifications:
+    """A page of what whoever asks was told, behind a place."""
+    own = inbox_of(by)
+    async with by.given.reads.connection() as conn:
+        found = await own.page(conn, before=before, most=limit + 1, unread=unread)
+        count = await own.unread(conn)
+    return Notifications(
+        notifications=await shown(found[:limit], by),
+        unread=count,
         next=write_place(found[limit - 1].position, found[limit - 1].id)
         if len(found) > limit
         else None,

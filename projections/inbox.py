@@ -73,6 +73,8 @@ READ_ALL: Final = SQL("""
 UPDATE desk.deliveries SET read_at = now()
  WHERE id IN (SELECT d.id {own}{seen} AND d.read_at IS NULL AND d.position <= %(through)s)
 """)
+# For whoever has the portal open twice.
+CHANGED: Final = "SELECT pg_notify('noticed', %(person)s)"
 OF_CASE: Final = """
 SELECT d.id, d.position, d.version, d.recipient, d.relation, d.channel, d.kind, d.state, d.why,
        d.due_at, d.made_at, d.done_at, d.read_at,
@@ -117,11 +119,14 @@ class Inbox:
     async def read(self, conn: AsyncConnection[TupleRow], id_: UUID) -> bool:
         """Marks one as read; whether it is one of theirs."""
         cursor = await conn.execute(self._of(READ), {**self._values, "id": id_})
-        return await cursor.fetchone() is not None
+        found = await cursor.fetchone() is not None
+        await conn.execute(CHANGED, self._values)
+        return found
 
     async def read_all(self, conn: AsyncConnection[TupleRow], through: int) -> None:
         """Marks all of them as read, up to a position."""
         await conn.execute(self._of(READ_ALL), {**self._values, "through": through})
+        await conn.execute(CHANGED, self._values)
 
     @property
     def _values(self) -> dict[str, Any]:

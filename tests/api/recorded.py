@@ -113,6 +113,8 @@ def being_told(told: Recorder) -> None:
     told.http.shown()
     told.read("case_deliveries", x.ANNA, f"/cases/{told.before['case']}/deliveries?limit=2")
     listed = told.read("list_notifications", x.CLARA, "/notifications?limit=2")
+    streamed = told.http.get(x.CLARA, "/notifications/stream?most=1")
+    told.told["stream_notifications"] = {"sent": None, "status": 200, "answered": streamed.text}
     one = listed["notifications"][0]["id"]
     told.ask("read_notification", x.CLARA, "POST", f"/notifications/{one}/read")
     seen = {"through": listed["notifications"][0]["position"]}

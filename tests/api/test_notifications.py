@@ -1,14 +1,19 @@
 """What one was told, over HTTP: as far as one may still see it; what is read; preferences."""
 
+import json
+import threading
+import time
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from httpx2 import Response
 
 from domain.values import Actor
 from tests import examples as x
 from tests.api.http import Http
 from tests.api.test_scopes import NOTES, READ, with_token
+from tests.api.test_streaming import parsed
 from tests.consumers.notifying import notified
 
 
@@ -161,3 +166,37 @@ def test_preferences_are_kept_and_a_wrong_one_is_said(asked: Http) -> None:
     refused = asked.ask(x.CARL, "PUT", "/me/preferences", {"off": [{"channel": "pigeon"}]})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == "#/off/0/channel"
+
+
+def messages(answer: Response) -> list[dict[str, Any]]:
+    return [json.loads(one["data"]) for one in parsed(answer.text) if "data" in one]
+
+
+def test_the_stream_begins_with_what_is_unread(http: Http) -> None:
+    a_case(http)
+    told(http)
+    answer = http.get(x.ANNA, "/notifications/stream?most=1")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert messages(answer) == [listed(http, x.ANNA, "?only=unread&limit=10")]
+
+
+def test_the_stream_tells_what_comes_and_what_is_read_elsewhere(http: Http) -> None:
+    a_case(http)
+    told(http)
+    found: list[Response] = []
+
+    def reads() -> None:
+        found.append(http.get(x.ANNA, "/notifications/stream?most=3"))
+
+    reader = threading.Thread(target=reads)
+    reader.start()
+    time.sleep(0.5)
+    case: str = http.raised()["id"]
+    http.done(x.CLARA, case, "post", text="@Anna, look.")
+    told(http)
+    time.sleep(1.0)
+    http.post(x.ANNA, "/notifications/read-all", {})
+    reader.join(20)
+    first, second, third = messages(found[0])
+    assert (first["unread"], second["unread"], third["unread"]) == (2, 3, 0)
+    assert second["notifications"][0]["kind"] == "mention"
