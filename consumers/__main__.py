@@ -13,6 +13,7 @@ import structlog
 from consumers.mailer import deliver
 from consumers.notifier import NOTIFIER
 from consumers.runner import Consumer, run
+from consumers.timekeeper import keep_time
 from domain.runtime import logs
 from domain.runtime.settings import Settings, settings
 from projections.filling import Key
@@ -22,7 +23,7 @@ Loop: TypeAlias = Callable[[Settings], None]
 CONSUMERS: Final[Sequence[Consumer]] = (NOTIFIER,)
 SENDERS: Final = 4  # mails that are on the way at once
 # These run in every process, until it ends; each says itself who does what.
-LOOPS: Final[Sequence[Loop]] = (deliver,) * SENDERS
+LOOPS: Final[Sequence[Loop]] = (keep_time, *(deliver,) * SENDERS)
 
 PAUSE_SECONDS: Final = 1.0
 LOOP_FAILED, LOOP_DISCONNECTED = "consumers_loop_failed", "consumers_loop_connection_lost"
