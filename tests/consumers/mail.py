@@ -47,6 +47,8 @@ class Sink:
     answers: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     """What is said to RCPT TO, by address."""
+    pause: float = 0.0
+    """Seconds between having a message and saying so."""
     lock: Lock = field(default_factory=Lock)
     port: int = 0
 
@@ -67,6 +69,7 @@ class Sink:
                 return self.answers.pop(0)
             sender = envelope.mail_from or ""
             self.received.append(Received(sender, list(envelope.rcpt_tos), envelope.content))
+        await asyncio.sleep(self.pause)
         return "250 taken"
 
     def to(self, address: str) -> list[Received]:
