@@ -23,7 +23,10 @@ from api import (
     health,
     lists,
     metrics,
+    noticing,
+    notifications,
     people,
+    preferences,
     problems,
     read_models,
     reference,
@@ -32,6 +35,7 @@ from api import (
     streaming,
     subscriptions,
     tokens,
+    unsubscribing,
     uploads,
     views,
     welcome,
@@ -60,6 +64,9 @@ ROUTED = (
     feed,
     streaming,
     subscriptions,
+    noticing,
+    notifications,
+    preferences,
     bulk,
     health,
     metrics,
@@ -72,6 +79,7 @@ ROUTED = (
     configuration,
     read_models,
     welcome,
+    unsubscribing,
 )
 log = structlog.stdlib.get_logger(__name__)
 

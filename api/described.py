@@ -95,6 +95,9 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "set_view": ("view-unknown", "column-unknown", "filter-for-the-desk"),
     "remove_view": ("view-unknown",),
     "keep_choices": ("column-unknown", "filter-for-the-desk"),
+    "case_deliveries": ("cursor-not-ours", "role-may-not"),
+    "list_notifications": ("cursor-not-ours",),
+    "read_notification": ("notification-unknown",),
     "list_changes": ("ahead-of-the-log",),
     "feed": OF_THE_FEED,
     "stream_events": (*OF_THE_FEED, "rights-changed", "process-ends", "reader-too-slow"),
@@ -141,7 +144,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "read_operation": ("role-may-not", "operation-unknown"),
 }
 PEOPLE_ALONE: Final = frozenset(
-    {"tokens", "people", "signing in", "configuration", "read models", "views"}
+    {"tokens", "people", "signing in", "configuration", "read models", "views", "notifications"}
 )
 
 
@@ -209,7 +212,7 @@ def _problems(path: str, method: str, operation: Described) -> Iterator[str]:
         found.append("invalid-request")
     if _is_command(path, method):
         found += [*WRITTEN, *RULES]
-    elif method == "put" and not {"views", "files"} & set(operation["tags"]):
+    elif method == "put" and not {"views", "files", "notifications"} & set(operation["tags"]):
         found += [*WRITTEN, "role-may-not", "document-unknown"]
         found += ["version-differs", "command-id-taken", "too-much-contention"]
     elif "security" in operation and method == "get":

@@ -27,6 +27,7 @@ from api.following import EpochDiffers
 from api.limits import BodyTooLarge
 from api.links import LinkUnknown
 from api.lists import NothingToRank
+from api.notifications import NotificationUnknown
 from api.passage import passage_of
 from api.people import AddressTaken, SuccessorRequired
 from api.rates import TooManyRequests
@@ -109,6 +110,7 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     ScannerAway: HTTPStatus.SERVICE_UNAVAILABLE,
     TypeUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotSetAside: HTTPStatus.NOT_FOUND,
+    NotificationUnknown: HTTPStatus.NOT_FOUND,
     ViewUnknown: HTTPStatus.NOT_FOUND,
     TooManyViews: HTTPStatus.CONFLICT,
     ColumnUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -5,35 +5,23 @@ Source: HTML, 9.2 (server-sent events).
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import orjson
-import structlog
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from api.deps import READING, signed_again
-from api.errors import problem_of
-from api.feed import HIGHEST, ProcessEnds, ReaderTooSlow, RightsChanged, Viewed
+from api.deps import READING
+from api.feed import HIGHEST, Viewed
 from api.following import View
-from api.passage import passage_of
-from api.serving import cut
+from api.lasting import BEAT_SECONDS, TICK_SECONDS, TYPE, Lasting, still
 from api.tail import within
 
 router = APIRouter(prefix="/api/v1", tags=["feed"])
 
-TICK_SECONDS: Final = 0.4  # how soon it is seen that rights are gone, or that the process ends
-BEAT_SECONDS: Final = 5.0
-SLOW_SECONDS: Final = 10.0  # for a reader to make room
 PAGE: Final = 100
 LINES: Final = 1_000
-PIECE: Final = 32 * 1024  # bytes that are sent before one asks whether the reader keeps up
-TYPE: Final = "text/event-stream"
-READER_CUT: Final = "stream_reader_cut"
-log = structlog.get_logger()
 
 
 @router.get(
@@ -98,7 +86,7 @@ async def export_events(
 async def _lines(request: Request, view: View, after: int, end: int) -> AsyncIterator[bytes]:
     """Page by page, each with the rights that the reader has then."""
     while after < end:
-        await _still(request, view)
+        await still(request, view.by)
         async with view.by.given.tail.turn:
             page = await view.page(after, LINES, end)
             told = await view.told(page)
@@ -108,59 +96,19 @@ async def _lines(request: Request, view: View, after: int, end: int) -> AsyncIte
         after = page.through
 
 
-async def _still(request: Request, view: View) -> None:
-    """Refuses to go on for whoever may not any more, or not as before."""
-    signed = await signed_again(request)
-    if (signed.by, signed.scopes) != (view.by.by, view.by.signed.scopes):
-        raise RightsChanged
-    if view.by.given.leaving.is_set():
-        raise ProcessEnds
-
-
-class EventStream(Response):
+class EventStream(Lasting):
     """Events until the reader goes, may not go on, or does not keep up."""
 
     def __init__(self, request: Request, view: View, after: int, to: int | None) -> None:
-        self.status_code, self.background = 200, None
-        self.init_headers({"content-type": TYPE, "x-accel-buffering": "no"})
-        self._request, self._view, self._at, self._to = request, view, after, to
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers."""
-        passage_of(scope).endless = True
-        begin = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        await send(begin)
-        work = asyncio.create_task(self._run(scope, send))
-        gone = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (work, gone):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-    async def _run(self, scope: Scope, send: Send) -> None:
-        """Sends what there is, then what comes; says why it ends."""
-        last = b""
-        try:
-            await self._send(send, b"retry: 1000\n" + self._beat())
-            async for chunk in self._chunks():
-                for begin in range(0, len(chunk), PIECE):
-                    await self._send(send, chunk[begin : begin + PIECE])
-        except Exception as error:  # noqa: BLE001  told like any other, in the stream
-            if isinstance(error, ReaderTooSlow | ProcessEnds):
-                cut(scope)
-            told = await problem_of(self._request, error)
-            last = b"event: problem\ndata: %b\n\n" % bytes(told.body)
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+        super().__init__(request, view.by)
+        self._view, self._at, self._to = view, after, to
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        clock, tail = asyncio.get_running_loop().time, self._view.by.given.tail
+        clock, tail = asyncio.get_running_loop().time, self.by.given.tail
         beat = clock() + BEAT_SECONDS
         while self._to is None or self._at < self._to:
             movement = tail.movement
-            await _still(self._request, self._view)
+            await still(self.request, self.by)
             before = self._at
             yield await self._next()
             if self._at == before:
@@ -186,28 +134,6 @@ class EventStream(Response):
         self._at = page.through
         return b"".join(_message(event) for event in told)
 
-    async def _send(self, send: Send, chunk: bytes) -> None:
-        """Waits for a slow reader for a while, and not behind the back of whoever ends it."""
-        clock = asyncio.get_running_loop().time
-        body = {"type": "http.response.body", "body": chunk, "more_body": True}
-        sent = asyncio.ensure_future(send(body))
-        until = clock() + SLOW_SECONDS
-        try:
-            while not (await asyncio.wait({sent}, timeout=TICK_SECONDS))[0]:
-                if self._view.by.given.leaving.is_set():
-                    raise ProcessEnds
-                if clock() > until:
-                    log.warning(READER_CUT, at=self._at)
-                    raise ReaderTooSlow
-            sent.result()
-        finally:
-            sent.cancel()
-
 
 def _message(event: dict[str, Any]) -> bytes:
     return b"id: %d\ndata: %b\n\n" % (int(event["sequence"]), orjson.dumps(event))
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -9,7 +9,10 @@ from typing import Final, TypeAlias
 import psycopg
 import structlog
 
+from consumers.mailer import deliver
+from consumers.notifier import NOTIFIER
 from consumers.runner import Consumer, run
+from consumers.timekeeper import keep_time
 from consumers.webhook import deliver_webhooks
 from domain.runtime import logs
 from domain.runtime.processes import end_at_once
@@ -18,9 +21,10 @@ from projections.filling import Key
 
 Loop: TypeAlias = Callable[[Settings], None]
 # Each is run in a thread of its own, by one process at a time.
-CONSUMERS: Final[Sequence[Consumer]] = ()
+CONSUMERS: Final[Sequence[Consumer]] = (NOTIFIER,)
+SENDERS: Final = 4  # mails that are on the way at once
 # These run in every process, until it ends; each says itself who does what.
-LOOPS: Final[Sequence[Loop]] = (deliver_webhooks,)
+LOOPS: Final[Sequence[Loop]] = (keep_time, deliver_webhooks, *(deliver,) * SENDERS)
 
 PAUSE_SECONDS: Final = 1.0
 LOOP_FAILED, LOOP_DISCONNECTED = "consumers_loop_failed", "consumers_loop_connection_lost"

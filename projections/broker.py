@@ -1,5 +1,6 @@
 """Kafka, typed: whatever of kafka-python is used here, and how."""
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
@@ -19,6 +20,7 @@ BrokerAway = KafkaError
 
 DELIVERY_SECONDS: Final = 120.0
 REQUEST_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 3.0
 TAIL_SECONDS: Final = 30.0
 NEVER_BY_ITSELF: Final = 1_000  # milliseconds that a record waits: only flush() sends
 # The largest flush and what a batch takes beside its records.
@@ -46,6 +48,10 @@ class Record(NamedTuple):
     headers: Mapping[str, str]
 
 
+class NobodyListens(KafkaError):  # type: ignore[misc]  # untyped there
+    """None of the brokers can be reached."""
+
+
 class Tail(NamedTuple):
     """The last record of each partition that has one; `was_written`: something once was there."""
 
@@ -58,8 +64,9 @@ class Broker:
 
     def __init__(self, settings: Kafka) -> None:
         self.replicas, self.partitions = settings.kafka_replicas, settings.kafka_partitions
-        self.config: dict[str, Any] = {
-            "bootstrap_servers": settings.kafka.split(","),
+        self._addresses = settings.kafka.split(",")
+        self._config: dict[str, Any] = {
+            "bootstrap_servers": self._addresses,
             "bootstrap_timeout_ms": 3_000,
             "reconnect_backoff_max_ms": 1_000,
             **_security(settings),
@@ -72,7 +79,7 @@ class Broker:
             TopicUnfit: it is there, and not as it must be.
             BrokerAway: it could not be asked.
         """
-        with closing(KafkaAdminClient(client_id="casebook", **self.config)) as admin:
+        with closing(KafkaAdminClient(client_id="casebook", **self._reached())) as admin:
             if topic.name not in admin.list_topics():
                 self._make(admin, topic)
             resource = ConfigResource(ConfigResourceType.TOPIC, topic.name)
@@ -81,6 +88,15 @@ class Broker:
         has = {name: str(one["value"]) for name, one in told.items()}
         topic.check(has, [len(one["replica_nodes"]) for one in partitions], self.replicas)
         return len(partitions)
+
+    def _reached(self) -> dict[str, Any]:
+        """How it is reached, once somebody listens: clients that find nobody leave sockets open."""
+        for address in self._addresses:
+            host, _, port = address.rpartition(":")
+            with suppress(OSError):
+                socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+                return self._config
+        raise NobodyListens
 
     def _make(self, admin: Any, topic: Topic) -> None:  # noqa: ANN401  untyped there
         asked = {
@@ -114,7 +130,7 @@ class Broker:
             request_timeout_ms=int(REQUEST_SECONDS * 1000),
             max_block_ms=10_000,
             allow_auto_create_topics=False,
-            **self.config,
+            **self._reached(),
         )
         try:
             yield Writer(producer)
@@ -136,7 +152,7 @@ class Broker:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             allow_auto_create_topics=False,
-            **self.config,
+            **self._reached(),
         )
         with closing(consumer):
             places = [

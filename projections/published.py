@@ -17,9 +17,16 @@ from domain.events import unshown_fields
 from domain.runtime.codec import NAMES, Codec
 from domain.runtime.sealing import Destroyed, Stored
 from domain.values import Erased
-from projections.envelope import JSON, context, schema_of
+from projections.envelope import context, schema_of
 
 Headers = Sequence[tuple[str, bytes]]
+
+# Every record has these: to make their names anew would take longer than to look them up.
+_NAMES: Final = (
+    *("specversion", "id", "source", "type", "subject", "time", "sequence", "version"),
+    *("visibility", "leaf", "by"),
+)
+HEADERS: Final = {"datacontenttype": "content-type", **{name: f"ce_{name}" for name in _NAMES}}
 
 # In the place of each key: no word can get out that was never decrypted.
 _WITHHELD: Final = Destroyed("withheld", datetime.fromtimestamp(0, UTC))
@@ -68,8 +75,8 @@ class Publishing:
 def headers_of(told: dict[str, Any]) -> Headers:
     """The attributes of a CloudEvent as headers of a record."""
     return [
-        ("content-type", JSON.encode()),
-        *((f"ce_{n}", str(v).encode()) for n, v in told.items() if n != "datacontenttype"),
+        (HEADERS.get(name) or f"ce_{name}", value.encode() if type(value) is str else b"%d" % value)
+        for name, value in told.items()
     ]
 
 

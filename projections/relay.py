@@ -85,9 +85,7 @@ def _term(key: Key, broker: Broker, relayed: Relayed) -> None:
         pause = SHORTEST_PAUSE
         while True:
             before = checkpoint.position
-            failure = _lead(conn, ear, broker, relayed, checkpoint)
-            log.warning(NOT_PUBLISHED, topics=relayed.topics, failure=failure)
-            checkpoint.fail(failure)
+            lead(conn, ear, broker, relayed)
             moved = checkpoint.position != before
             pause = SHORTEST_PAUSE if moved else min(pause * 2, LONGEST_PAUSE)
             sleep(pause)
@@ -103,14 +101,23 @@ def _wait_for_the_lead(conn: Connection[TupleRow], relayed: Relayed) -> None:
     log.info(LEADING, topics=relayed.topics)
 
 
-def _lead(
+def lead(
+    conn: Connection[TupleRow], ear: Connection[TupleRow], broker: Broker, relayed: Relayed
+) -> None:
+    """Publishes until something fails, and keeps what it was where people look."""
+    checkpoint = Checkpoint(conn, relayed.topics)
+    failure = _until_it_fails(conn, ear, broker, relayed, checkpoint)
+    log.warning(NOT_PUBLISHED, topics=relayed.topics, failure=failure)
+    checkpoint.fail(failure)
+
+
+def _until_it_fails(
     conn: Connection[TupleRow],
     ear: Connection[TupleRow],
     broker: Broker,
     relayed: Relayed,
     checkpoint: Checkpoint,
 ) -> str:
-    """Publishes until something fails; what it was."""
     try:
         with broker.writer() as writer:
             position = checkpoint.position

@@ -18,7 +18,7 @@ from domain.runtime.history import IDENTITY
 from domain.runtime.settings import Settings
 from projections import cases
 from projections.broker import Broker, Outgoing, Writer, partition_of
-from projections.envelope import SPECVERSION, in_order, source_of
+from projections.envelope import JSON, SPECVERSION, in_order, source_of
 from projections.filling import Key
 from projections.published import headers_of
 from projections.relay import Flush, Relayed, publish
@@ -99,6 +99,7 @@ class State:
             "source": source,
             "type": KIND,
             "subject": stream,
+            "datacontenttype": JSON,
             "time": row["modified_at"].astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "sequence": in_order(row["position"]),
             "version": row["version"],

@@ -21,9 +21,9 @@ from projections.published import Headers, Publishing
 from projections.relay import Hole, Relayed, TopicEmptied, publish
 from projections.topics import Topic, Topics
 
-MOST_EVENTS: Final = 1_000  # a flush
-MOST_BYTES: Final = 800_000  # of it: below the largest batch, with what surrounds each record
-RECORD_BYTES: Final = 100  # what a record has beside its value and its headers
+MOST_EVENTS: Final = 2_000  # a flush
+MOST_BYTES: Final = 900_000  # of it in one partition: less than the largest batch
+AROUND_BYTES: Final = 1_000  # at most, of a record beside its value: its key and its headers
 ONE_STREAMS: Final = 0x0CA5EB003  # the advisory lock of the one that publishes events
 NAME: Final = "events"
 CASE, ERASED = "case.", "erased"
@@ -109,17 +109,17 @@ class Term:
             Hole: the log has none of what comes next.
             BrokerAway: some of it may have been written.
         """
-        records, size, last = list[Outgoing](), 0, position
+        records, sizes, last = list[Outgoing](), dict[tuple[str, int], int](), position
         for row in self._page(position):
             if row.position != last + 1:
                 raise Hole(last)
-            value, headers = self._publishing.event(row)
-            size += len(value) + RECORD_BYTES + sum(len(n) + len(v) for n, v in headers)
-            if size > MOST_BYTES and records:
+            record = self._record(row, *self._publishing.event(row))
+            place = (record.topic.name, record.partition)
+            sizes[place] = sizes.get(place, 0) + len(record.value or b"") + AROUND_BYTES
+            if sizes[place] > MOST_BYTES and records:
                 break
             last = row.position
-            record = self._record(row, value, headers)
-            if last > self._ends.get((record.topic.name, record.partition), 0):
+            if last > self._ends.get(place, 0):
                 records.append(record)
         if records:
             self._writer.write(records)

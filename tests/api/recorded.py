@@ -17,6 +17,7 @@ from domain.values import Actor
 from tests import examples as x
 from tests.api.http import API, Http, follower, serving
 from tests.bench.measuring import durable_postgres
+from tests.consumers.notifying import notified
 from tests.desks import a_desk, settings_for
 
 CREATE = {
@@ -106,6 +107,24 @@ def a_case(told: Recorder) -> None:
     told.on(x.SUE, case, "redact", version=2, reason="It named a person.")
     told.on(x.ALAN, case, "close", reason="Moved to a project.")
     told.before |= {"case": case, "other": other["id"]}
+
+
+def being_told(told: Recorder) -> None:
+    """Who was told of what happened, and what they want to be told."""
+    notified(told.http.desk)
+    told.http.shown()
+    told.read("case_deliveries", x.ANNA, f"/cases/{told.before['case']}/deliveries?limit=2")
+    listed = told.read("list_notifications", x.CLARA, "/notifications?limit=2")
+    streamed = told.http.get(x.CLARA, "/notifications/stream?most=1")
+    told.told["stream_notifications"] = {"sent": None, "status": 200, "answered": streamed.text}
+    one = listed["notifications"][0]["id"]
+    told.ask("read_notification", x.CLARA, "POST", f"/notifications/{one}/read")
+    seen = {"through": listed["notifications"][0]["position"]}
+    told.ask("read_all_notifications", x.CLARA, "POST", "/notifications/read-all", seen)
+    rule = {"channel": "email", "kind": None, "relation": "team"}
+    wanted = {"off": [rule], "digest": "daily", "own_acts": False}
+    told.ask("keep_preferences", x.ANNA, "PUT", "/me/preferences", wanted)
+    told.read("read_preferences", x.ANNA, "/me/preferences")
 
 
 def sending(told: Recorder) -> None:
@@ -281,6 +300,7 @@ def record(http: Http) -> dict[str, dict[str, Any]]:
     a_case(told)
     reading(told)
     hooking(told)
+    being_told(told)
     setting(told)
     for operation, sent in NOT_HERE.items():
         told.told[operation] = {**told.told["post"], "sent": sent}

@@ -12,6 +12,7 @@ from tests.bench import (
     feed,
     following,
     http,
+    kafka,
     reads,
     rebuild,
     replay,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
     "search": search.measure,
     "webhooks": webhooks.measure,
     "feed": feed.measure,
+    "kafka": kafka.measure,
 }
 RESULTS = Path(".bench/results.json")
 

@@ -102,7 +102,7 @@ class Work:
         async with open_store(self._settings, "casebook test work") as store:
             while not self._ended.is_set():
                 await asyncio.gather(*(self._life(store) for _ in range(3)))
-                await asyncio.sleep(0.05)  # the others have two processors with us
+                await asyncio.sleep(0.15)  # the others have two processors with us
 
     async def _life(self, store: Store) -> None:
         try:
@@ -148,8 +148,7 @@ def _all_killed(
             if not within(PATIENCE, partial(_has_taken, desk, _taken(desk) + BETWEEN_KILLS)):
                 stuck.append(name)
                 return
-            time.sleep(random.random() / 4)
-            print(f"{time.monotonic() % 1000:.2f} {name} at {_taken(desk)}")
+            time.sleep(random.random())
             victims[name]()
 
     killers = [threading.Thread(target=kill, args=(name,)) for name in victims]
