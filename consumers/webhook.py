@@ -28,7 +28,7 @@ from projections import attempts, subscriptions
 from projections.envelope import source_of
 from projections.subscriptions import CHANNEL
 
-ONE_DELIVERS: Final = 0x0CA5EB003  # the advisory lock of the one that sends
+ONE_DELIVERS: Final = 0x0CA5EB005  # the advisory lock of the one that sends
 STANDBY_SECONDS: Final = 0.5
 GATHER_SECONDS: Final = 0.02  # what moves in quick succession wakes once
 CANCEL_SECONDS: Final = 0.2
