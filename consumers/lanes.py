@@ -13,12 +13,13 @@ from time import monotonic
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from consumers import deliveries
 from consumers.ledger import Lane, Ledger, Superseded, came_of
 from consumers.schedule import MOST_TRIES, Meaning, meaning_of, pause_after
 from consumers.sending import Answer
 from consumers.watching import View
 from domain.recorded import Recorded
-from domain.runtime.database import Pool
+from domain.runtime.database import Pool, Reading
 from projections import attempts, set_aside, subscriptions
 from projections.attempts import Sent, sent_of
 from projections.set_aside import SetAside
@@ -77,8 +78,12 @@ async def _before(view: View, after: int, page: Sequence[Recorded]) -> Mapping[i
 class Round:
     """Sends a plan. Nothing is written once the subscription was moved by somebody else."""
 
-    def __init__(self, pool: Pool, standing: Standing, post: Post, plan: Plan) -> None:
+    def __init__(
+        self, pool: Pool, standing: Standing, post: Post, plan: Plan, owner: UUID | None
+    ) -> None:
+        """`owner` is told should it stop; None: nobody can be."""
         self._pool, self._standing, self._post, self._plan = pool, standing, post, plan
+        self._owner = owner
         self._ledger = Ledger(pool, standing, plan.lanes, plan.up_to)
         self._turn = asyncio.Semaphore(MOST_LANES)
         self._away: Answer | None = None
@@ -148,7 +153,7 @@ class Round:
         why = "The receiver answered 410: it wants nothing any more."
         async with self._pool.connection() as conn, conn.transaction():
             await attempts.add(conn, self._standing.id, came_of(sent, answer))
-            await subscriptions.ended(conn, self._standing, GONE, why)
+            await self._stop(conn, GONE, why)
         raise Superseded  # whatever else is on its way moves nothing either
 
     async def _stay_away(self, answer: Answer) -> None:
@@ -156,9 +161,13 @@ class Round:
         status = answer.status
         why = f"The receiver answered {status}." if status else answer.text
         pause = pause_after(self._standing.failures + 1, answer.retry_after)
-        async with self._pool.connection() as conn:
+        async with self._pool.connection() as conn, conn.transaction():
             if pause:
                 await subscriptions.failed(conn, self._standing, datetime.now(UTC) + pause, why)
             else:
                 whole = f"Tried {MOST_TRIES} times over three days. {why}"
-                await subscriptions.ended(conn, self._standing, STOPPED, whole)
+                await self._stop(conn, STOPPED, whole)
+
+    async def _stop(self, conn: Reading, state: str, why: str) -> None:
+        if await subscriptions.ended(conn, self._standing, state, why) and self._owner:
+            await deliveries.record_stopped(conn, self._standing, self._owner)

@@ -43,6 +43,8 @@ class Post:
     keyring: Keyring
     house: House
     sender: Sender
+    tells_owners: bool
+    """Whether there is a mail server."""
 
 
 class Tended:
@@ -128,7 +130,8 @@ class Tended:
         document = (await self._by.house.documents.all([self.id]))[self.id].document
         assert isinstance(document, Subscription), "it was there a moment ago"
         post = await self._posting(document)
-        await Round(self._by.pool, standing, post, plan).run(view)
+        owner = document.owner if self._by.tells_owners else None
+        await Round(self._by.pool, standing, post, plan, owner).run(view)
         return 0
 
     async def _posting(self, document: Subscription) -> Callable[[Sent, bytes], Awaitable[Answer]]:

@@ -62,7 +62,8 @@ async def delivering(given: Settings, sender: Sender) -> None:
         reader = Reader(pool, codec)
         source = source_of(*await reader.identity())
         house = House(reader, Documents(pool, codec), source, given.site)
-        await Deliverer(Post(pool, keyring, house, sender)).run(ear)
+        post = Post(pool, keyring, house, sender, bool(given.smtp))
+        await Deliverer(post).run(ear)
 
 
 async def _wait_for_the_lead(ear: Reading) -> None:
