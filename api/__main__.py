@@ -2,13 +2,18 @@
 
 import gc
 import os
+import signal
 import tempfile
+import threading
+from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from api import metrics
 from api.app import create_app
+from api.serving import Cuttable
 from domain.runtime import logs
 from domain.runtime.settings import settings
 
@@ -19,9 +24,24 @@ DRAIN = 10  # seconds for requests under way; the supervisor waits a little long
 def served() -> FastAPI:
     """The application of one worker, which is a process of its own."""
     logs.configure(settings().log_format)
-    app = create_app()
+    leaving = threading.Event()
+    _tell_when_ending(leaving)
+    app = create_app(leaving=leaving)
     _collect_less()
     return app
+
+
+def _tell_when_ending(leaving: threading.Event) -> None:
+    """Answers that go on end with the first signal; the server waits for all others."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        servers = signal.getsignal(signum)
+
+        def told(given: int, frame: FrameType | None, then: Any = servers) -> None:  # noqa: ANN401  what signal gives
+            leaving.set()
+            if callable(then):
+                then(given, frame)
+
+        signal.signal(signum, told)
 
 
 def _collect_less() -> None:
@@ -50,7 +70,7 @@ def _serve() -> None:
         port=settings().port,
         workers=settings().workers,
         loop="uvloop",
-        http="httptools",
+        http=Cuttable,
         ws="none",
         log_config=None,
         access_log=False,

@@ -1,5 +1,6 @@
 """The HTTP application: what it opens when it starts, and which routes it has."""
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,12 +23,19 @@ from api import (
     health,
     lists,
     metrics,
+    noticing,
+    notifications,
     people,
+    preferences,
     problems,
     read_models,
     reference,
+    schemas,
     signing_in,
+    streaming,
+    subscriptions,
     tokens,
+    unsubscribing,
     uploads,
     views,
     welcome,
@@ -37,6 +45,7 @@ from api.deps import Services
 from api.described import completed, operation_id
 from api.edge import Edge
 from api.rates import Buckets
+from api.tail import Tail
 from domain.runtime import database
 from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings, settings
@@ -53,6 +62,11 @@ ROUTED = (
     attachments,
     uploads,
     feed,
+    streaming,
+    subscriptions,
+    noticing,
+    notifications,
+    preferences,
     bulk,
     health,
     metrics,
@@ -60,10 +74,12 @@ ROUTED = (
     people,
     problems,
     reference,
+    schemas,
     signing_in,
     configuration,
     read_models,
     welcome,
+    unsubscribing,
 )
 log = structlog.stdlib.get_logger(__name__)
 
@@ -84,13 +100,16 @@ class Described(FastAPI):
         return self.openapi_schema
 
 
-def create_app(given: Settings | None = None) -> FastAPI:
-    """The application with the settings given, or with those of this process."""
-    chosen = given or settings()
+def create_app(given: Settings | None = None, leaving: threading.Event | None = None) -> FastAPI:
+    """The application with the settings given, or with those of this process.
+
+    `leaving` is set by whoever is about to end it: answers that go on end then.
+    """
+    chosen, leaving = given or settings(), leaving or threading.Event()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(chosen) as app.state.services:
+        async with opened(chosen, leaving) as app.state.services:
             log.info("api_started", build=chosen.build)
             yield
         log.info("api_stopped")
@@ -117,21 +136,25 @@ def create_app(given: Settings | None = None) -> FastAPI:
 
 
 @asynccontextmanager
-async def opened(chosen: Settings) -> AsyncIterator[Services]:
+async def opened(chosen: Settings, leaving: threading.Event) -> AsyncIterator[Services]:
     """Everything that a process of the API holds open; leaving it writes what was taken."""
     async with (
         open_store(chosen, "casebook api") as store,
         database.pool(chosen.for_reading, "casebook api reads") as reads,
     ):
         positions = Positions(chosen.database_url, reads, store.pool)
-        async with positions.listening():
+        tail = Tail(positions, store, reads)
+        async with positions.listening(), tail.watched():
             yield Services(
                 reads=reads,
                 reads_url=chosen.for_reading,
                 store=store,
                 tokens=Tokens(store.pool, store.lookup.documents),
                 positions=positions,
+                tail=tail,
+                leaving=leaving,
                 rates=Buckets("token", chosen.requests_per_minute),
                 failures=Buckets("address", chosen.failures_per_minute),
                 metrics_for=chosen.metrics,
+                site=chosen.site,
             )

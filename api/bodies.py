@@ -10,22 +10,12 @@ from pydantic import BaseModel
 
 from domain.case import Case
 from domain.commands import CaseCommand, Create, Erase, Forget
-from domain.events import (
-    Assigned,
-    Created,
-    Event,
-    FollowedUp,
-    Linked,
-    Unassigned,
-    Unlinked,
-    desk_fields,
-    unshown_fields,
-)
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF
 from domain.runtime.store import Outcome, Store
 from domain.sight import is_hidden
-from domain.values import Actor, Badge, Erased, Ground, LinkKind, Status
+from domain.values import Actor, Badge, Ground, LinkKind, Status
+from projections.shown import data_of, is_assignment, service_of
 
 Word: TypeAlias = dict[str, str]
 
@@ -188,16 +178,6 @@ async def answer(outcome: Outcome, by: Actor, store: Store) -> bytes:
     )
 
 
-def other_case(event: Event) -> UUID | None:
-    """The case that an event ties its own case to."""
-    match event:
-        case Linked(case=other) | Unlinked(case=other) | FollowedUp(case=other):
-            return other
-        case Created(follows=other):
-            return other
-    return None
-
-
 def happened(
     recorded: Recorded,
     case: Case | None,
@@ -213,24 +193,8 @@ def happened(
     """
     if not viewer.sees_internal and (case is None or is_hidden(case, recorded.event)):
         return Happened(version=recorded.version, withheld=True)
-    return shown(recorded, viewer, unseen, names_assignee=names_assignee)
-
-
-def shown(
-    recorded: Recorded, viewer: Actor, unseen: Container[UUID] = (), *, names_assignee: bool = True
-) -> Happened:
-    """The same of an event that the viewer may know of."""
     nameless = not names_assignee and is_assignment(recorded.event)
-    event = recorded.event
-    data = _readable(
-        event.model_dump(exclude_unset=event.partial, exclude=unshown_fields(type(event)))
-    )
-    hidden = frozenset() if viewer.sees_internal else desk_fields(type(recorded.event))
-    if other_case(recorded.event) in unseen:
-        hidden |= {"follows"} if isinstance(recorded.event, Created) else {"case", "number"}
-    if not names_assignee:
-        hidden |= {"assignee"}
-    withheld = sorted(hidden & data.keys())
+    data, withheld = data_of(recorded, viewer, unseen, names_assignee=names_assignee)
     return Happened(
         version=recorded.version,
         withheld=withheld or False,
@@ -241,26 +205,5 @@ def shown(
         via=service_of(recorded.by),
         internal=recorded.event.is_internal if viewer.sees_internal else None,
         cause=recorded.cause.id if viewer.sees_internal else None,
-        data={field: value for field, value in data.items() if field not in withheld},
+        data=data,
     )
-
-
-def is_assignment(event: Event) -> bool:
-    """Whether whoever did it is the one who has the case, or had it."""
-    return isinstance(event, Assigned | Unassigned)
-
-
-def service_of(by: Actor) -> UUID | None:
-    """The service account that acted on behalf of somebody."""
-    return by.id if by.on_behalf_of and isinstance(by.id, UUID) else None
-
-
-def _readable(value: Any) -> Any:  # noqa: ANN401  any JSON
-    """Erased words say so, and since when."""
-    if isinstance(value, Erased):
-        return {"erased": value.reason, "at": value.when}
-    if isinstance(value, dict):
-        return {field: _readable(inner) for field, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_readable(inner) for inner in value]
-    return value

@@ -20,6 +20,7 @@ from api import (
     doctor,
     erasing,
     importing,
+    letterbox,
     looking,
     operating,
     parking,
@@ -28,6 +29,7 @@ from api import (
     restoring,
     seeding,
     telling,
+    watching,
     working,
 )
 from api.operating import AsJson
@@ -99,7 +101,11 @@ def up(
         _use_master_key(shared=named)
         _migrate()
         supervise(
-            PROCESSES | (_kafka() if kafka and not is_given("CASEBOOK_KAFKA") else {}),
+            {
+                **PROCESSES,
+                **_mailbox(),
+                **(_kafka() if kafka and not is_given("CASEBOOK_KAFKA") else {}),
+            },
             # The owner's rights are for migrations and erasure: no process runs with them.
             {name: value for name, value in os.environ.items() if name != "CASEBOOK_OWNER_URL"},
             postgres=postgres,
@@ -111,6 +117,21 @@ def up(
     finally:
         if postgres is not None:
             postgres.stop()
+
+
+def _mailbox() -> Mapping[str, Sequence[str]]:
+    """What keeps mails on this machine, where no server is named that would send them."""
+    if is_given("CASEBOOK_SMTP"):
+        return {}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    os.environ["CASEBOOK_SMTP"] = f"smtp://127.0.0.1:{port}"
+    folder = str(letterbox.FOLDER.absolute())
+    return {"mailbox": (sys.executable, "-P", "-m", "deploy.local.mailbox", folder, port)}
+
+
+app.command("mail", rich_help_panel="This machine")(letterbox.mail)
 
 
 @app.command(rich_help_panel="This machine")
@@ -128,6 +149,7 @@ OVER_HTTP: Mapping[str, Callable[..., None]] = {
     "case": looking.show_case,
     "changes": looking.changes,
     "events": looking.events,
+    "follow": watching.follow,
 }
 for name, look in OVER_HTTP.items():
     app.command(name, rich_help_panel="Look")(look)

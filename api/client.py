@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from importlib.metadata import version
@@ -144,6 +144,26 @@ def fetch(login: Login, path: str, out: IO[bytes]) -> int:
     finally:
         connection.close()
     return size
+
+
+def lines(login: Login, path: str) -> Iterator[str]:
+    """The lines of an answer as they come; what is refused ends the command.
+
+    Raises:
+        OSError, HTTPException: it broke off, or the server is not well; it may be asked again.
+    """
+    connection = _connection(login.url)
+    try:
+        connection.request("GET", path, None, {"Authorization": f"Bearer {login.token}"})
+        response = connection.getresponse()
+        if response.status >= SERVER_ERROR:
+            raise HTTPException(f"the server answered {response.status}")
+        if response.status >= WRONG:
+            _told(Answer(response.status, {}, json.loads(response.read() or b"{}")))
+        for line in response:
+            yield line.decode().rstrip("\n")
+    finally:
+        connection.close()
 
 
 def _once(

@@ -10,6 +10,8 @@ import orjson
 from projections.listing import SORTS, Cursor
 
 RELEVANCE = "relevance"
+HIGHEST = 2**62  # above every position
+FIRST_PLACE = (HIGHEST, UUID(int=2**128 - 1))
 
 
 class CursorNotOurs(Exception):
@@ -56,6 +58,26 @@ def read_name_cursor(text: str) -> tuple[str, UUID]:
         if not _fits(name, "text"):
             raise CursorNotOurs
         return name, UUID(id_)
+    except (binascii.Error, TypeError, ValueError, AttributeError):
+        raise CursorNotOurs from None
+
+
+def write_place(position: int, id_: UUID) -> str:
+    """The cursor behind one of several things at a position."""
+    return base64.urlsafe_b64encode(orjson.dumps([position, id_])).decode().rstrip("=")
+
+
+def read_place(text: str) -> tuple[int, UUID]:
+    """What `write_place` was given.
+
+    Raises:
+        CursorNotOurs: it did not write this.
+    """
+    try:
+        position, id_ = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if not isinstance(position, int) or not 0 <= position < HIGHEST:
+            raise CursorNotOurs
+        return position, UUID(id_)
     except (binascii.Error, TypeError, ValueError, AttributeError):
         raise CursorNotOurs from None
 

@@ -1,6 +1,7 @@
 """What a route needs: the open services of this process, who asks, and what the headers say."""
 
 import re
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
@@ -11,6 +12,7 @@ from fastapi import Depends, Request
 from api.auth import NoScopeForThat, Scope, ScopeMissing, Signed, TokenRefused, Tokens
 from api.passage import passage_of
 from api.rates import Buckets, TooManyRequests
+from api.tail import Tail
 from domain.errors import CaseUnknown
 from domain.recorded import Cause
 from domain.runtime.database import Pool
@@ -41,9 +43,14 @@ class Services:
     store: Store
     tokens: Tokens
     positions: Positions
+    tail: Tail
+    leaving: threading.Event
+    """Set when this process is to end: whoever waits here goes."""
     rates: Buckets
     failures: Buckets
     metrics_for: Literal["loopback", "all"]
+    site: str
+    """What an address of ours begins with."""
 
     @property
     def documents(self) -> Documents:
@@ -105,10 +112,7 @@ async def asking(request: Request) -> Asking:
     """
     given: Services = request.app.state.services
     said: dict[bytes, bytes] = dict(request.scope["headers"])
-    scheme, _, secret = said.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer" or not secret:
-        raise TokenRefused
-    signed = await _signed(given, secret.strip(), _person(said), request)
+    signed = await _signed(given, _secret(said), _person(said), request)
     passage = passage_of(request.scope)
     try:
         passage.limit = given.rates.take(signed.token.id)
@@ -123,6 +127,25 @@ async def asking(request: Request) -> Asking:
         expecting=_number(said, "If-Match", _VERSION, "a version"),
         at_least=_number(said, "At-Least", _POSITION, "a position"),
     )
+
+
+async def signed_again(request: Request) -> Signed:
+    """Who asks, for an answer that goes on: with the rights of a few seconds ago at most.
+
+    Raises:
+        TokenRefused: the token is good no more.
+        NotOnTheirBehalf: it may not act for the other one any more.
+    """
+    given: Services = request.app.state.services
+    said: dict[bytes, bytes] = dict(request.scope["headers"])
+    return await given.tokens.signed(_secret(said), _person(said))
+
+
+def _secret(said: Mapping[bytes, bytes]) -> str:
+    scheme, _, secret = said.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise TokenRefused
+    return secret.strip()
 
 
 async def _signed(

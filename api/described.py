@@ -63,6 +63,12 @@ RULES: Final = tuple(
     for name, kind in KINDS.items()
     if kind.refusal and issubclass(kind.refusal, NotPermitted | Unfit | Conflict)
 )
+RECORDED: Final = (*WRITTEN, "version-differs", "command-id-taken", "too-much-contention")
+SET: Final = (
+    *("type-unknown", "owner-may-not", "internal-for-the-desk", "account-unknown"),
+    "document-unknown",
+)
+OF_THE_FEED: Final = ("ahead-of-the-log", "epoch-differs", "case-unknown")
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "list_cases": (
         *("cursor-not-ours", "filter-for-the-desk"),
@@ -89,8 +95,14 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "set_view": ("view-unknown", "column-unknown", "filter-for-the-desk"),
     "remove_view": ("view-unknown",),
     "keep_choices": ("column-unknown", "filter-for-the-desk"),
+    "case_deliveries": ("cursor-not-ours", "role-may-not"),
+    "list_notifications": ("cursor-not-ours",),
+    "read_notification": ("notification-unknown",),
     "list_changes": ("ahead-of-the-log",),
-    "feed": ("ahead-of-the-log", "epoch-differs", "case-unknown"),
+    "feed": OF_THE_FEED,
+    "stream_events": (*OF_THE_FEED, "rights-changed", "process-ends", "reader-too-slow"),
+    "export_events": OF_THE_FEED,
+    "event_frame": ("event-unknown", "role-may-not"),
     "list_people": ("cursor-not-ours",),
     "list_accounts": ("cursor-not-ours",),
     "list_calendars": ("cursor-not-ours",),
@@ -109,6 +121,19 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         *("document-unknown", "role-may-not", "own-roles"),
         *("successor-required", "not-yet-there"),
     ),
+    "add_subscription": (*SET, "role-may-not", *RECORDED),
+    "list_subscriptions": ("role-may-not",),
+    "read_subscription": ("document-unknown",),
+    "set_subscription": SET,
+    "enable_subscription": ("document-unknown", "role-may-not", *RECORDED),
+    "disable_subscription": ("document-unknown", "role-may-not", *RECORDED),
+    "rotate_secret": ("document-unknown", "role-may-not"),
+    "rewind_subscription": ("document-unknown", "role-may-not", "ahead-of-the-log"),
+    "test_subscription": ("document-unknown", "role-may-not"),
+    "subscription_attempts": ("document-unknown",),
+    "parked_cases": ("document-unknown",),
+    "retry_parked": ("document-unknown", "role-may-not", "not-set-aside"),
+    "skip_parked": ("document-unknown", "role-may-not", "not-set-aside"),
     "sign_in": ("not-signed-in", "sign-in-paused"),
     "set_password": ("link-unknown", "password-refused"),
     "list_read_models": ("role-may-not",),
@@ -119,7 +144,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "read_operation": ("role-may-not", "operation-unknown"),
 }
 PEOPLE_ALONE: Final = frozenset(
-    {"tokens", "people", "signing in", "configuration", "read models", "views"}
+    {"tokens", "people", "signing in", "configuration", "read models", "views", "notifications"}
 )
 
 
@@ -187,7 +212,7 @@ def _problems(path: str, method: str, operation: Described) -> Iterator[str]:
         found.append("invalid-request")
     if _is_command(path, method):
         found += [*WRITTEN, *RULES]
-    elif method == "put" and not {"views", "files"} & set(operation["tags"]):
+    elif method == "put" and not {"views", "files", "notifications"} & set(operation["tags"]):
         found += [*WRITTEN, "role-may-not", "document-unknown"]
         found += ["version-differs", "command-id-taken", "too-much-contention"]
     elif "security" in operation and method == "get":

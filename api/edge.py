@@ -55,6 +55,7 @@ class Edge:
                 if not limit.expired():  # how fast a long answer is read is not ours to limit
                     limit.reschedule(None)
                 passage.status = message["status"]
+                passage.took = perf_counter() - began
                 message = {**message, "headers": _safe(message["headers"], passage)}
             await send(message)
 
@@ -71,7 +72,8 @@ class Edge:
                 await response(scope, receive, sending)
         finally:
             structlog.contextvars.unbind_contextvars("request_id")
-            metrics.answered(scope, passage.route, passage.status, perf_counter() - began)
+            took = passage.took if passage.endless else perf_counter() - began
+            metrics.answered(scope, passage.route, passage.status, took)
 
 
 async def _refused(scope: Scope, receive: Receive, send: Send) -> None:

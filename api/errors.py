@@ -21,17 +21,20 @@ from api.configuration import AnotherCalendar
 from api.cursors import CursorNotOurs
 from api.deps import HeaderRefused
 from api.exporting import ColumnUnknown
-from api.feed import EpochDiffers
+from api.feed import EventUnknown, ProcessEnds, ReaderTooSlow, RightsChanged
 from api.filters import FilterForTheDesk
+from api.following import EpochDiffers
 from api.limits import BodyTooLarge
 from api.links import LinkUnknown
 from api.lists import NothingToRank
+from api.notifications import NotificationUnknown
 from api.passage import passage_of
 from api.people import AddressTaken, SuccessorRequired
 from api.rates import TooManyRequests
 from api.read_models import OperationUnknown, ReadModelUnknown
 from api.signing_in import NotSignedIn, PasswordRefused, SignInPaused
 from api.strict import MalformedJson, NotJson
+from api.subscriptions import NotSetAside, TypeUnknown
 from api.tokens import ScopesRequired, TokenUnknown, TwoTokensLive
 from api.views import TooManyViews, ViewUnknown
 from domain import errors as no
@@ -78,6 +81,10 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     BeyondTheHead: HTTPStatus.BAD_REQUEST,
     AheadOfTheLog: HTTPStatus.CONFLICT,
     EpochDiffers: HTTPStatus.CONFLICT,
+    EventUnknown: HTTPStatus.NOT_FOUND,
+    ReaderTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    RightsChanged: HTTPStatus.FORBIDDEN,
+    ProcessEnds: HTTPStatus.SERVICE_UNAVAILABLE,
     FilterForTheDesk: HTTPStatus.FORBIDDEN,
     AnotherCalendar: HTTPStatus.UNPROCESSABLE_ENTITY,
     SuccessorRequired: HTTPStatus.CONFLICT,
@@ -101,6 +108,9 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     DigestDiffers: HTTPStatus.CONFLICT,
     FileInfected: HTTPStatus.UNPROCESSABLE_ENTITY,
     ScannerAway: HTTPStatus.SERVICE_UNAVAILABLE,
+    TypeUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotSetAside: HTTPStatus.NOT_FOUND,
+    NotificationUnknown: HTTPStatus.NOT_FOUND,
     ViewUnknown: HTTPStatus.NOT_FOUND,
     TooManyViews: HTTPStatus.CONFLICT,
     ColumnUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -1,42 +1,41 @@
 """The feed: all that happened, in the order of the log, for programs that keep one number."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from hashlib import sha256
+from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel
 
 from api.auth import Scope
-from api.bodies import Happened, shown
-from api.cases import unseen
-from api.deps import READING, Asking, By, case_id
-from api.showing import Showing
-from domain.recorded import Recorded
-from projections import access, activity, cases
-from projections.positions import AheadOfTheLog
+from api.deps import READING, SECURITY, Asking, By
+from api.following import CloudEvent, View
+from domain.errors import RoleMayNot
+from domain.values import Role
 
 router = APIRouter(prefix="/api/v1", tags=["feed"])
 
-MODELS: Final = (access.NAME, activity.NAME, cases.NAME)
 MOST_PAGE: Final = 1_000
 HIGHEST: Final = 2**62
+JSON: Final = "application/json"
+MAY_PROVE: Final = frozenset({Role.AUDITOR, Role.SUPPORT_ADMIN})
 
 
-class EpochDiffers(Exception):
-    """This log is in epoch {epoch}: it was restored, and what was read before may be gone."""
-
-    def __init__(self, epoch: int) -> None:
-        super().__init__((self.__doc__ or "").format(epoch=epoch))
+class EventUnknown(Exception):
+    """There is no event at this position."""
 
 
-class FeedEvent(Happened):
-    """An event in the feed: `prev` is the position of the one before in this reader's own view."""
+class ReaderTooSlow(Exception):
+    """You do not read what is sent: connect again, and go on with the last id."""
 
-    id: str
-    stream: UUID
-    prev: int
+
+class RightsChanged(Exception):
+    """Your rights are others than when you connected: connect again."""
+
+
+class ProcessEnds(Exception):
+    """This process ends: connect again, and go on with the last id."""
 
 
 class Feed(BaseModel):
@@ -47,102 +46,89 @@ class Feed(BaseModel):
 
     log: UUID
     epoch: int
-    events: list[FeedEvent]
+    events: list[CloudEvent]
     prev: int
     next: int
     through: int
 
 
-@router.get("/events", openapi_extra=READING)
-async def feed(
+class Head(BaseModel):
+    """How far the log goes: the position of the last event, 0 where nothing has happened."""
+
+    log: UUID
+    epoch: int
+    position: int
+
+
+async def view(
     by: By,
-    after: Annotated[
-        int, Query(ge=0, lt=HIGHEST, description="The `next` of the page before.")
-    ] = 0,
-    limit: Annotated[int, Query(ge=1, le=MOST_PAGE, description="Events a page.")] = 100,
     type: Annotated[list[str] | None, Query(max_length=60, description="Of these types.")] = None,  # noqa: A002  its name in the query
     case: Annotated[str | None, Query(max_length=40, description="Of this case.")] = None,
     account: Annotated[UUID | None, Query(description="Of the cases of this account.")] = None,
     epoch: Annotated[int | None, Query(ge=1, description="Of the log that one has read.")] = None,
-) -> Feed:
+) -> View:
+    """Who reads, and of what."""
+    return await View.of(by, type, case, account, epoch)
+
+
+Viewed = Annotated[View, Depends(view)]
+
+
+@router.get("/events", openapi_extra=READING, response_model=Feed)
+async def feed(
+    view: Viewed,
+    after: Annotated[
+        int, Query(ge=0, lt=HIGHEST, description="The `next` of the page before.")
+    ] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_PAGE, description="Events a page.")] = 100,
+) -> Response:
     """Everything that happened, in the order of the log: begin with 0, and keep one number.
 
     Readers who do not see everything have the public events of the cases that they see now.
     """
+    page = await view.page(after, limit, await view.head(after))
+    told = {
+        "log": view.log,
+        "epoch": view.epoch,
+        "events": await view.told(page),
+        "prev": page.before,
+        "next": page.through,
+        "through": page.through,
+    }
+    return Response(orjson.dumps(told), media_type=JSON)
+
+
+@router.get("/events/head", openapi_extra=SECURITY)
+async def feed_head(by: By) -> Head:
+    """How far the log goes: for whoever begins with what comes next."""
     by.needs(Scope.EVENTS_READ)
-    await by.reached(MODELS)
-    log, now = await by.given.store.identity()
-    if epoch is not None and epoch != now:
-        raise EpochDiffers(now)
-    if after > (head := await by.given.store.head()):
-        raise AheadOfTheLog(after, head)
-    stream = case_id(by.given, case) if case is not None else None
-    page = await _page(by, after, limit, type, stream, account, head)
-    events = await _told(page.recorded[:limit], page.before, by)
-    before = page.recorded[:limit][-1].position if events else page.before
-    full = len(page.recorded) > limit
-    return Feed(
-        log=log,
-        epoch=now,
-        events=events,
-        prev=page.before,
-        next=before if full else max(after, page.through),
-        through=before if full else page.through,
-    )
+    log, epoch = await by.given.store.identity()
+    return Head(log=log, epoch=epoch, position=await by.given.store.head())
 
 
-async def _told(read: Sequence[Recorded], before: int, by: Asking) -> list[FeedEvent]:
-    """These events, each with the position of the one before it."""
-    others, named = await unseen(read, by), (await Showing.to(by)).names_assignee
-    told = []
-    for recorded in read:
-        as_shown = shown(recorded, by.by, others, names_assignee=named).model_dump()
-        place = f"{recorded.stream}:{recorded.version}"
-        told.append(FeedEvent(**as_shown, id=place, stream=recorded.stream, prev=before))
-        before = recorded.position
-    return told
+@router.get(
+    "/events/{position}/frame",
+    openapi_extra=SECURITY,
+    response_class=Response,
+    responses={200: {"content": {JSON: {"schema": {"type": "object"}}}}},
+)
+async def event_frame(
+    by: By, position: Annotated[int, Path(ge=1, lt=HIGHEST, description="Where in the log.")]
+) -> Response:
+    """The bytes of an event as they are stored, and proved; for auditors.
+
+    What people wrote stands in them encrypted. `Leaf` is their SHA-256, in hex.
+    """
+    _may_prove(by)
+    frame = await by.given.store.frame(position)
+    if frame is None:
+        raise EventUnknown
+    recorded_at = frame.recorded_at.isoformat() if frame.recorded_at else ""
+    headers = {"Leaf": sha256(frame.state).hexdigest(), "Recorded-At": recorded_at}
+    return Response(frame.state, 200, headers, JSON)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Events for a reader, one more than asked for if there are more."""
-
-    recorded: Sequence[Recorded]
-    before: int
-    through: int
-
-
-async def _page(
-    by: Asking,
-    after: int,
-    limit: int,
-    types: Collection[str] | None,
-    stream: UUID | None,
-    account: UUID | None,
-    head: int,
-) -> Page:
-    store, viewer = by.given.store, by.by
-    if viewer.sees_internal and account is None:
-        recorded, before = await store.page_of(
-            after, up_to=head, most=limit + 1, topics=list(types) if types else None, stream=stream
-        )
-        return Page(recorded, before, head)
-    filters: dict[str, Any] = {"names": list(types)} if types else {}
-    if stream is not None:
-        filters["case"] = stream
-    if viewer.account is not None or account is not None:
-        filters["account"] = viewer.account or account
-    async with by.given.reads.connection() as conn:
-        through = await activity.through(conn, MODELS)
-        if account is not None and viewer.account not in {None, account}:
-            return Page([], 0, through)
-        found, before = await activity.positions(
-            conn,
-            access.visible_to(viewer),
-            filters,
-            internal=viewer.sees_internal,
-            after=after,
-            up_to=through,
-            most=limit + 1,
-        )
-    return Page(await store.at(found), before, through)
+def _may_prove(by: Asking) -> None:
+    by.needs(Scope.EVIDENCE_READ)
+    if by.by.role not in MAY_PROVE and not (by.by.role is Role.SERVICE and by.by.sees_internal):
+        raise RoleMayNot(role=by.by.role, command="read stored events")

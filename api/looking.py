@@ -161,7 +161,9 @@ def events(
     if as_json:
         say(told, "", as_json=True)
         return
-    rows = [[str(e["position"]), _moment(e["at"]), e["type"], e["id"]] for e in told["events"]]
+    rows = [
+        [str(int(e["sequence"])), _moment(e["time"]), e["type"], e["id"]] for e in told["events"]
+    ]
     table(("position", "at", "type", "id"), rows)
     print(f"Go on with --after {told['next']}.", file=sys.stderr)
 

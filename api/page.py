@@ -1,4 +1,4 @@
-"""A plain page that documents the API: no script, no address but our own, light and dark."""
+"""Plain pages, of the API's description and behind links: no script, no address but our own."""
 
 from html import escape
 from typing import Final
@@ -52,8 +52,42 @@ summary span {{ color: var(--soft); }}
 <main><h1>{title}</h1>{body}</main>
 """
 
+# The address is a secret: it is kept from caches and from every other server.
+SECRET: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+FORM: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title} · Casebook</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
+body {{ margin: 0; display: grid; min-height: 100vh; place-items: center; }}
+main {{ width: min(24rem, 100vw - 3rem); }}
+h1 {{ font-size: 1.35rem; margin: 0 0 1rem; }}
+label {{ display: block; font-weight: 600; margin-bottom: .35rem; }}
+input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .6rem .75rem;
+  border: 1px solid color-mix(in srgb, currentColor 35%, transparent); border-radius: .5rem; }}
+button {{ margin-top: 1rem; border: 0; background: #1d5fd1; color: #fff; font-weight: 600;
+  cursor: pointer; }}
+button:hover {{ background: #174ca8; }}
+:focus-visible {{ outline: 3px solid #6ea0f5; outline-offset: 2px; }}
+p {{ margin: .5rem 0; }} .hint {{ opacity: .75; }}
+.wrong {{ border-left: 4px solid #c62f2f; padding-left: .75rem; }}
+</style>
+<main>{body}</main>
+"""
+
 
 def page(title: str, body: str) -> HTMLResponse:
     """A page with this heading; `body` is HTML."""
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "public, max-age=300"}
     return HTMLResponse(SHELL.format(title=escape(title), body=body), 200, headers)
+
+
+def secret_page(title: str, body: str, status: int = 200) -> HTMLResponse:
+    """A page behind a link that is a secret, with a form or what came of it; `body` is HTML."""
+    return HTMLResponse(FORM.format(title=escape(title), body=body), status, SECRET)

@@ -16,6 +16,10 @@ class Passage:
     limit: tuple[bytes, bytes] | None = None
     """The fields RateLimit-Policy and RateLimit of the answer."""
     status: int = 0
+    took: float = 0.0
+    """Seconds until the answer began."""
+    endless: bool = False
+    """Whether the answer goes on until somebody ends it."""
 
 
 def passage_of(scope: Scope) -> Passage:

@@ -9,39 +9,12 @@ from fastapi.responses import HTMLResponse
 
 from api.deps import Given
 from api.links import LinkUnknown
+from api.page import secret_page
 from api.signing_in import FEWEST_CHARACTERS, PasswordRefused, redeem
 
 router = APIRouter(include_in_schema=False)
 
 Secret = Annotated[str, Path(max_length=200)]
-# The address is a secret: it is kept from caches and from every other server.
-HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
-    ),
-}
-PAGE: Final = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Set your password · Casebook</title>
-<style>
-:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }}
-body {{ margin: 0; display: grid; min-height: 100vh; place-items: center; }}
-main {{ width: min(24rem, 100vw - 3rem); }}
-h1 {{ font-size: 1.35rem; margin: 0 0 1rem; }}
-label {{ display: block; font-weight: 600; margin-bottom: .35rem; }}
-input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .6rem .75rem;
-  border: 1px solid color-mix(in srgb, currentColor 35%, transparent); border-radius: .5rem; }}
-button {{ margin-top: 1rem; border: 0; background: #1d5fd1; color: #fff; font-weight: 600;
-  cursor: pointer; }}
-button:hover {{ background: #174ca8; }}
-:focus-visible {{ outline: 3px solid #6ea0f5; outline-offset: 2px; }}
-p {{ margin: .5rem 0; }} .hint {{ opacity: .75; }}
-.wrong {{ border-left: 4px solid #c62f2f; padding-left: .75rem; }}
-</style>
-<main>{body}</main>
-"""
 FORM: Final = """<h1>Set your Casebook password</h1>{wrong}
 <form method="post">
 <label for="password">New password</label>
@@ -83,4 +56,4 @@ def _form(wrong: str = "") -> str:
 
 
 def _page(body: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(PAGE.format(body=body), status, HEADERS)
+    return secret_page("Set your password", body, status)

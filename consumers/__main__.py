@@ -1,6 +1,5 @@
 """`python -m consumers`: whatever follows the log and does something about it, until SIGTERM."""
 
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,16 +9,22 @@ from typing import Final, TypeAlias
 import psycopg
 import structlog
 
+from consumers.mailer import deliver
+from consumers.notifier import NOTIFIER
 from consumers.runner import Consumer, run
+from consumers.timekeeper import keep_time
+from consumers.webhook import deliver_webhooks
 from domain.runtime import logs
+from domain.runtime.processes import end_at_once
 from domain.runtime.settings import Settings, settings
 from projections.filling import Key
 
 Loop: TypeAlias = Callable[[Settings], None]
 # Each is run in a thread of its own, by one process at a time.
-CONSUMERS: Final[Sequence[Consumer]] = ()
+CONSUMERS: Final[Sequence[Consumer]] = (NOTIFIER,)
+SENDERS: Final = 4  # mails that are on the way at once
 # These run in every process, until it ends; each says itself who does what.
-LOOPS: Final[Sequence[Loop]] = ()
+LOOPS: Final[Sequence[Loop]] = (keep_time, deliver_webhooks, *(deliver,) * SENDERS)
 
 PAUSE_SECONDS: Final = 1.0
 LOOP_FAILED, LOOP_DISCONNECTED = "consumers_loop_failed", "consumers_loop_connection_lost"
@@ -29,16 +34,13 @@ log = structlog.get_logger()
 def main() -> None:
     """Runs until a signal; whatever is not finished then is done again at the next start."""
     logs.configure(settings().log_format)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_at_once()
     key = Key(settings().database_url, settings().master_key_bytes)
-    try:
-        for consumer in CONSUMERS:
-            _start(f"consumer {consumer.name}", partial(_consume, key, consumer))
-        for loop in LOOPS:
-            _start(loop.__name__, loop)
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return
+    for consumer in CONSUMERS:
+        _start(f"consumer {consumer.name}", partial(_consume, key, consumer))
+    for loop in LOOPS:
+        _start(loop.__name__, loop)
+    threading.Event().wait()
 
 
 def _consume(key: Key, consumer: Consumer, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Read your writes: waits until the read models have what a command has just written."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -17,7 +18,8 @@ PATIENCE_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.1  # a look without having been woken
 PAUSE_SECONDS: Final = 0.5
 
-LISTEN: Final = "LISTEN projected"
+NOTICED: Final = "noticed"
+LISTEN: Final = "LISTEN projected; LISTEN events; LISTEN noticed"
 POSITIONS: Final = "SELECT name, position, failure FROM read.models"
 EAR_LOST: Final = "position_ear_lost"
 log = structlog.get_logger()
@@ -56,10 +58,11 @@ class Positions:
         """
         self._url, self._pool, self._of_the_log = url, pool, of_the_log or pool
         self._moved = asyncio.Event()
+        self._noticed: Counter[str] = Counter()
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Hears the follower until the end of the block."""
+        """Hears the log and its follower until the end of the block."""
         task = asyncio.create_task(self._listen())
         try:
             yield
@@ -67,6 +70,11 @@ class Positions:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    @property
+    def movement(self) -> asyncio.Event:
+        """Set when something is appended or shown. Taken before a look, it misses nothing."""
+        return self._moved
 
     async def wait(self, wanted: int, models: Collection[str]) -> None:
         """Returns once all of the read models have `wanted`.
@@ -118,6 +126,10 @@ class Positions:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
+    def noticed(self, person: str) -> int:
+        """How often somebody was told something since this process began: more, and it is new."""
+        return self._noticed[person]
+
     async def _listen(self) -> None:
         url = make_conninfo(self._url, application_name="casebook api ear")
         while True:
@@ -125,8 +137,11 @@ class Positions:
                 async with await AsyncConnection.connect(url, autocommit=True) as conn:
                     await conn.execute(LISTEN)
                     self._wake()
-                    async for _ in conn.notifies():
-                        self._wake()
+                    async for told in conn.notifies():
+                        if told.channel == NOTICED:
+                            self._noticed[told.payload] += 1
+                        else:
+                            self._wake()
             except psycopg.OperationalError as error:
                 log.warning(EAR_LOST, sqlstate=error.sqlstate)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -67,6 +67,7 @@ NAMES: Final[Mapping[str, type[e.Event]]] = MappingProxyType({
     "catalogue.set": e.CatalogueSet,
     "calendar.set": e.CalendarSet,
     "service-levels.set": e.ServiceLevelsSet,
+    "subscription.set": e.SubscriptionSet,
 })  # fmt: skip
 NAME_OF: Final = {event: name for name, event in NAMES.items()}
 
@@ -97,6 +98,11 @@ class Codec:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
+
+    @property
+    def keyring(self) -> Keyring:
+        """What wraps the keys of the log, and what else is kept under the master key."""
+        return self._keyring
 
     def encode(self, recorded: Recorded) -> Frame:
         """The event as it is stored, under keys of its own; each call makes new ones."""

@@ -20,6 +20,7 @@ from domain.runtime.history import (
     sight,
     stored,
 )
+from domain.runtime.sealing import Stored
 from domain.sight import sees
 from domain.values import Actor
 
@@ -49,6 +50,12 @@ class Reader:
         async with self.pool.connection() as conn:
             rows = await read(conn, AT, positions=list(positions))
         return self.codec.decode_all(stored(row) for row in rows)
+
+    async def frame(self, position: int) -> Stored | None:
+        """The event at a position as it is stored; None: there is none."""
+        async with self.pool.connection() as conn:
+            rows = await read(conn, AT, positions=[position])
+        return stored(rows[0]) if rows else None
 
     async def page_of(
         self,

@@ -8,8 +8,10 @@ import os
 import re
 import sys
 from base64 import b64decode
+from email.utils import parseaddr
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
@@ -53,9 +55,33 @@ def _leads_to_files(value: str) -> str:
     return value
 
 
+def _is_a_rule(value: str) -> str:
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        if ":" in part or part[-1].isdigit():
+            try:
+                ip_network(part)
+            except ValueError:
+                raise ValueError("it must be networks and hosts, such as 10.1.0.0/16") from None
+    return value
+
+
 def _leads_to_a_scanner(value: str) -> str:
     if value and not re.fullmatch(r"unix:/.+|tcp://.+:[0-9]{1,5}", value):
         raise ValueError("it must be unix:/path or tcp://host:port")
+    return value
+
+
+def _leads_to_mail(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if url and not re.fullmatch(r"smtps?://([^@/\s]+@)?[^@/\s:]+(:[0-9]{1,5})?/?", url):
+        raise ValueError("it must be an address such as smtp://user:password@mail.example:587")
+    return value
+
+
+def _is_a_mailbox(value: str) -> str:
+    name, address = parseaddr(value)
+    if "@" not in address or not (name + address).isprintable():
+        raise ValueError("it must be an address such as Support <no-reply@desk.example>")
     return value
 
 
@@ -164,6 +190,12 @@ class Settings(Databases, Serving, Kafka):
     """Where files are kept: file:///folder, or an object store such as s3://bucket/path."""
     scanner: Annotated[str, AfterValidator(_leads_to_a_scanner)] = ""
     """A clamd that looks through them, unix:/path or tcp://host:port; none: nobody does."""
+    webhooks_allow: Annotated[str, AfterValidator(_is_a_rule)] = ""
+    """Where webhooks may go beside public addresses: networks and hosts, separated by commas."""
+    smtp: Annotated[SecretStr, AfterValidator(_leads_to_mail)] = SecretStr("")
+    """The server that takes e-mail, smtp://user:password@host:port or smtps://; none: no mail."""
+    mail_from: Annotated[str, AfterValidator(_is_a_mailbox)] = "Casebook <no-reply@localhost>"
+    """The sender of every e-mail; nobody reads what is sent there."""
     master_key: Annotated[SecretStr, AfterValidator(_is_a_key)]
 
     @property

@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
+
 from api.described import EXAMPLES
 from deploy.local.postgres import SERVICE
 from domain.values import Actor
 from tests import examples as x
 from tests.api.http import API, Http, follower, serving
 from tests.bench.measuring import durable_postgres
+from tests.consumers.notifying import notified
 from tests.desks import a_desk, settings_for
 
 CREATE = {
@@ -106,6 +109,24 @@ def a_case(told: Recorder) -> None:
     told.before |= {"case": case, "other": other["id"]}
 
 
+def being_told(told: Recorder) -> None:
+    """Who was told of what happened, and what they want to be told."""
+    notified(told.http.desk)
+    told.http.shown()
+    told.read("case_deliveries", x.ANNA, f"/cases/{told.before['case']}/deliveries?limit=2")
+    listed = told.read("list_notifications", x.CLARA, "/notifications?limit=2")
+    streamed = told.http.get(x.CLARA, "/notifications/stream?most=1")
+    told.told["stream_notifications"] = {"sent": None, "status": 200, "answered": streamed.text}
+    one = listed["notifications"][0]["id"]
+    told.ask("read_notification", x.CLARA, "POST", f"/notifications/{one}/read")
+    seen = {"through": listed["notifications"][0]["position"]}
+    told.ask("read_all_notifications", x.CLARA, "POST", "/notifications/read-all", seen)
+    rule = {"channel": "email", "kind": None, "relation": "team"}
+    wanted = {"off": [rule], "digest": "daily", "own_acts": False}
+    told.ask("keep_preferences", x.ANNA, "PUT", "/me/preferences", wanted)
+    told.read("read_preferences", x.ANNA, "/me/preferences")
+
+
 def sending(told: Recorder) -> None:
     """Files on their way into a case, and out of it."""
     http, case = told.http, told.before["other"]
@@ -162,6 +183,19 @@ def reading(told: Recorder) -> None:
     told.read("case_events", x.CLARA, f"/cases/{other}/events")
     told.read("case_activity", x.ANNA, f"/cases/{case}/activity?limit=5")
     told.read("feed", x.ANNA, "/events?limit=2&type=case.created")
+    told.read("feed_head", x.ANNA, "/events/head")
+    first = told.http.get(x.ANNA, "/events?limit=1&type=case.created").json()["events"][0]
+    position = int(first["sequence"])
+    for operation, by, path in (
+        ("stream_events", x.ANNA, f"/events/stream?after={position - 1}&to={position}"),
+        ("export_events", x.ANNA, f"/events.ndjson?from={position}&to={position}"),
+        ("event_frame", x.AUDREY, f"/events/{position}/frame"),
+    ):
+        answer = told.http.get(by, path)
+        assert answer.is_success, answer.text
+        is_json = operation == "event_frame"
+        shown = answer.json() if is_json else answer.text
+        told.told[operation] = {"sent": None, "status": 200, "answered": shown}
     told.read("me", x.CLARA, "/me")
     for operation, path in (
         ("list_people", "/people?limit=3"),
@@ -176,6 +210,47 @@ def reading(told: Recorder) -> None:
         ("read_service_levels", "/service-levels"),
     ):
         told.read(operation, x.SUE, path)
+
+
+REFUSED = """
+INSERT INTO desk.subscription_cases (subscription, stream, position, attempts, next_try, why)
+VALUES (%(id)s, %(case)s, %(position)s, 10, NULL, 'The receiver answered 422.')
+"""
+TRIED = """
+INSERT INTO desk.subscription_attempts
+       (subscription, delivery, type, position, stream, version, took_ms, status, answer)
+VALUES (%(id)s, 'a8f9b2f0-5c0e-5d0f-9d0a-3f8c3f0b7a11', 'case.posted', %(position)s, %(case)s, 3,
+        87, 422, 'unknown field: text')
+"""
+
+
+def hooking(told: Recorder) -> None:
+    """Webhooks; what a receiver answered stands there as if there had been one."""
+    new = {
+        "url": "https://crm.acme.com/hooks/casebook",
+        "description": "Acme's CRM",
+        "types": ["case.created", "case.posted", "case.closed"],
+    }
+    made = told.ask("add_subscription", x.ADA, "POST", "/subscriptions", new)
+    path = f"/subscriptions/{made['id']}"
+    refused = {"id": made["id"], "case": told.before["case"], "position": made["position"]}
+    with psycopg.connect(told.http.desk.settings.database_url, autocommit=True) as conn:
+        conn.execute(REFUSED, refused)
+        conn.execute(TRIED, refused)
+    told.read("list_subscriptions", x.ADA, "/subscriptions")
+    told.read("read_subscription", x.ADA, path)
+    told.ask("set_subscription", x.ADA, "PUT", path, {**new, "types": []})
+    told.read("subscription_attempts", x.ADA, f"{path}/attempts")
+    told.read("parked_cases", x.ADA, f"{path}/parked")
+    parked = f"{path}/parked/{refused['case']}"
+    told.ask("retry_parked", x.ADA, "POST", f"{parked}/retry")
+    skip = {"position": refused["position"], "reason": "The CRM has no such field."}
+    told.ask("skip_parked", x.ADA, "POST", f"{parked}/skip", skip)
+    told.ask("rotate_secret", x.ADA, "POST", f"{path}/secret/rotate")
+    told.ask("rewind_subscription", x.ADA, "POST", f"{path}/rewind", {"position": 0})
+    told.ask("test_subscription", x.ADA, "POST", f"{path}/test")
+    told.ask("disable_subscription", x.ADA, "POST", f"{path}/disable")
+    told.ask("enable_subscription", x.ADA, "POST", f"{path}/enable")
 
 
 def setting(told: Recorder) -> None:
@@ -224,6 +299,8 @@ def record(http: Http) -> dict[str, dict[str, Any]]:
     told = Recorder(http)
     a_case(told)
     reading(told)
+    hooking(told)
+    being_told(told)
     setting(told)
     for operation, sent in NOT_HERE.items():
         told.told[operation] = {**told.told["post"], "sent": sent}
@@ -240,6 +317,7 @@ def main() -> None:
             told = record(http)
     # The database is gone by now, and still: no secret stands in a file.
     text = re.sub(r'"(token|secret)": "[\w-]{40,}"', r'"\1": "cb_shown-this-once"', as_json(told))
+    text = re.sub(r"whsec_[\w+/=]+", "whsec_shown+this+once", text)
     text = re.sub(r"/welcome/[\w-]{40,}", "/welcome/shown-this-once", text)
     EXAMPLES.write_text(text + "\n")
 

@@ -28,6 +28,7 @@ CHECKS = [
 ]
 # What would end the tokens with which all of this is asked.
 NOT_ASKED = {"revoke_token", "rotate_token", "deactivate", "set_person", "set_account"}
+ENDLESS = {"stream_events"}
 OF_NOTHING = {"livez", "readyz", "version"}  # which nothing can be wrong about
 UNEXPECTED = {"request_failed", "request_took_too_long"}
 
@@ -44,7 +45,7 @@ def schema(asked: Http) -> Any:  # noqa: ANN401  schemathesis' own
     ("name", "mode"),
     [
         (name, mode)
-        for name in sorted(set(recorded()) - NOT_ASKED)
+        for name in sorted(set(recorded()) - NOT_ASKED - ENDLESS)
         for mode in GenerationMode
         if name not in OF_NOTHING or mode is GenerationMode.POSITIVE
     ],

@@ -46,8 +46,10 @@ def test_a_missing_setting_is_one_sentence_and_status_2(name: str) -> None:
     [
         ("CASEBOOK_PORT", "eighty"),
         ("CASEBOOK_PORT", "0"),
-        ("CASEBOOK_PUBLIC_URL", "desk.example"),
+        ("CASEBOOK_PUBLIC_URL", "casebook.test"),
         ("CASEBOOK_LOG_FORMAT", "xml"),
+        ("CASEBOOK_SMTP", "mail.example:secret"),
+        ("CASEBOOK_MAIL_FROM", "nobody"),
         ("CASEBOOK_DATABASE_URL", "nonsense"),
         ("CASEBOOK_READ_URL", "postgresql://a:secret@[/x"),
         ("CASEBOOK_MASTER_KEY", "not base64"),

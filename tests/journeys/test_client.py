@@ -152,6 +152,12 @@ def test_a_case_is_raised_worked_on_and_shown(laptop: Laptop) -> None:
     assert "A loop." not in shown
     assert "A loop." in anna.casebook("case", number).out
     assert anna.casebook("events", "--limit", "5").out.count("\n") == 5
+    followed = anna.casebook("follow", "--after", "2", "--count", "3", "--json").out.splitlines()
+    assert [int(json.loads(one)["sequence"]) for one in followed] == [3, 4, 5]
+    (escalated,) = anna.casebook(
+        "follow", "--after", "0", "--count", "1", "--type", "case.created"
+    ).out.splitlines()
+    assert "case.created" in escalated
     changed = laptop.casebook("changes")
     assert number in changed.out
     assert "Go on with --after" in changed.err
