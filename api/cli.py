@@ -163,9 +163,10 @@ app.command("verify", rich_help_panel=DESK)(rebuilding.verify)
 app.command("restored", rich_help_panel=DESK)(restoring.restored)
 app.command("parked", rich_help_panel=DESK)(parking.parked)
 app.command("unpark", rich_help_panel=DESK)(parking.unpark)
+app.command("lift", rich_help_panel=DESK)(letterbox.lift)
 ON_THE_DATABASE = frozenset(
     {"migrate", "accounts", "people", "token", "replay", "tail", "import"}
-    | {"erase", "seed", "rebuild", "verify", "restored", "parked", "unpark"}
+    | {"erase", "seed", "rebuild", "verify", "restored", "parked", "unpark", "lift"}
 )
 
 
