@@ -12,8 +12,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## What can be made (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: .venv/casebook.ok ## Casebook on this machine, http://127.0.0.1:8000 until Ctrl-C (CASEBOOK_PORT=8001 for another port)
-	@exec .venv/bin/casebook up $(ARGS)
+up: .venv/casebook.ok ## Casebook on this machine, http://127.0.0.1:8000 until Ctrl-C (CASEBOOK_PORT=8001 for another port; KAFKA=1: and a Kafka)
+	@exec .venv/bin/casebook up $(if $(KAFKA),--kafka) $(ARGS)
 
 test: .venv/requirements-dev.ok ## The tests, under ten minutes (ARGS="-k name -x" goes to pytest)
 	@exec $(PY) -m pytest -m "not soak and not bench" $(ARGS)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.auth import Scope
-from api.bodies import Somebody, is_assignment, other_case, service_of
+from api.bodies import Somebody
 from api.cases import now_shown, unseen
 from api.deps import READING, Asking, By, case_id
 from api.showing import Showing
@@ -22,6 +22,7 @@ from domain.runtime.codec import NAME_OF
 from domain.sentences import sentence
 from projections import access, activity, cases
 from projections.activity import Trace
+from projections.shown import is_assignment, other_case, service_of
 
 router = APIRouter(prefix="/api/v1", tags=["history"])
 

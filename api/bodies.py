@@ -10,22 +10,12 @@ from pydantic import BaseModel
 
 from domain.case import Case
 from domain.commands import CaseCommand, Create, Erase, Forget
-from domain.events import (
-    Assigned,
-    Created,
-    Event,
-    FollowedUp,
-    Linked,
-    Unassigned,
-    Unlinked,
-    desk_fields,
-    unshown_fields,
-)
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF
 from domain.runtime.store import Outcome, Store
 from domain.sight import is_hidden
-from domain.values import Actor, Badge, Erased, Ground, LinkKind, Status
+from domain.values import Actor, Badge, Ground, LinkKind, Status
+from projections.shown import data_of, is_assignment, service_of
 
 Word: TypeAlias = dict[str, str]
 
@@ -188,16 +178,6 @@ async def answer(outcome: Outcome, by: Actor, store: Store) -> bytes:
     )
 
 
-def other_case(event: Event) -> UUID | None:
-    """The case that an event ties its own case to."""
-    match event:
-        case Linked(case=other) | Unlinked(case=other) | FollowedUp(case=other):
-            return other
-        case Created(follows=other):
-            return other
-    return None
-
-
 def happened(
     recorded: Recorded,
     case: Case | None,
@@ -227,43 +207,3 @@ def happened(
         cause=recorded.cause.id if viewer.sees_internal else None,
         data=data,
     )
-
-
-def data_of(
-    recorded: Recorded, viewer: Actor, unseen: Container[UUID] = (), *, names_assignee: bool = True
-) -> tuple[dict[str, Any], list[str]]:
-    """What an event holds for a viewer who may know of it, and which fields are withheld."""
-    event = recorded.event
-    data = _readable(
-        event.model_dump(exclude_unset=event.partial, exclude=unshown_fields(type(event)))
-    )
-    hidden = frozenset() if viewer.sees_internal else desk_fields(type(event))
-    if other_case(event) in unseen:
-        hidden |= {"follows"} if isinstance(event, Created) else {"case", "number"}
-    if not names_assignee:
-        hidden |= {"assignee"}
-    withheld = sorted(hidden & data.keys())
-    return {field: value for field, value in data.items() if field not in withheld}, withheld
-
-
-def is_assignment(event: Event) -> bool:
-    """Whether whoever did it is the one who has the case, or had it."""
-    return isinstance(event, Assigned | Unassigned)
-
-
-def service_of(by: Actor) -> UUID | None:
-    """The service account that acted on behalf of somebody."""
-    return by.id if by.on_behalf_of and isinstance(by.id, UUID) else None
-
-
-def _readable(value: Any) -> Any:  # noqa: ANN401  any JSON
-    """Erased words say so, and since when."""
-    if isinstance(value, Erased):
-        return {"erased": value.reason, "at": value.when}
-    if isinstance(value, dict):
-        return {field: _readable(inner) for field, inner in value.items()}
-    if isinstance(value, frozenset):
-        return sorted(value)
-    if isinstance(value, list | tuple):
-        return [_readable(inner) for inner in value]
-    return value

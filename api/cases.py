@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Query, Response
 
 from api.auth import Scope
-from api.bodies import Detail, Happened, happened, other_case
+from api.bodies import Detail, Happened, happened
 from api.deps import READING, Asking, By, case_id
 from api.listed import MODELS
 from api.lists import JSON
@@ -22,6 +22,7 @@ from domain.recorded import Recorded
 from domain.values import Instant
 from projections import access, listing
 from projections.cases import CaseRow, row_of
+from projections.shown import other_case
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 

@@ -25,6 +25,7 @@ from api import (
     operating,
     parking,
     rebuilding,
+    republishing,
     restoring,
     seeding,
     telling,
@@ -34,6 +35,8 @@ from api import (
 from api.operating import AsJson
 from api.terminal import fail, refuse, say
 from deploy.local import environment
+from deploy.local.kafka import KafkaUnavailable, LocalKafka
+from deploy.local.kafka import default_home as kafka_home
 from deploy.local.postgres import EmbeddedPostgres, PostgresDidNotStart, default_home
 from deploy.local.supervise import supervise, until_signalled
 from domain.runtime.appending import AppendError
@@ -42,7 +45,7 @@ from domain.runtime.database import migrate as bring_up_to_date
 from domain.runtime.settings import Serving, databases, is_given, serving
 
 # What `casebook up` runs, in the order in which it ends them: whoever takes requests drains first.
-PROCESSES: Mapping[str, Sequence[str]] = {
+PROCESSES: dict[str, Sequence[str]] = {
     "api": (sys.executable, "-P", "-m", "api"),
     "projections": (sys.executable, "-P", "-m", "projections"),
     "consumers": (sys.executable, "-P", "-m", "consumers"),
@@ -78,7 +81,12 @@ def here(
 
 
 @app.command(rich_help_panel="This machine")
-def up() -> None:
+def up(
+    *,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Publish to a Kafka of its own, if none is named.")
+    ] = False,
+) -> None:
     """Run Casebook on this machine until Ctrl-C, on a PostgreSQL of its own if none is named."""
     started, here = time.monotonic(), serving()
     if not _is_free(here.host, here.port):
@@ -93,14 +101,18 @@ def up() -> None:
         _use_master_key(shared=named)
         _migrate()
         supervise(
-            {**PROCESSES, **_mailbox()},
+            {
+                **PROCESSES,
+                **_mailbox(),
+                **(_kafka() if kafka and not is_given("CASEBOOK_KAFKA") else {}),
+            },
             # The owner's rights are for migrations and erasure: no process runs with them.
             {name: value for name, value in os.environ.items() if name != "CASEBOOK_OWNER_URL"},
             postgres=postgres,
             stop=until_signalled(),
             announced=partial(_announced, here, started),
         )
-    except PostgresDidNotStart as why:
+    except (PostgresDidNotStart, KafkaUnavailable) as why:
         refuse(str(why))
     finally:
         if postgres is not None:
@@ -161,12 +173,14 @@ app.command("seed", rich_help_panel=DESK)(seeding.seed)
 app.command("rebuild", rich_help_panel=DESK)(rebuilding.rebuild)
 app.command("verify", rich_help_panel=DESK)(rebuilding.verify)
 app.command("restored", rich_help_panel=DESK)(restoring.restored)
+app.command("republish", rich_help_panel=DESK)(republishing.republish)
 app.command("parked", rich_help_panel=DESK)(parking.parked)
 app.command("unpark", rich_help_panel=DESK)(parking.unpark)
 app.command("lift", rich_help_panel=DESK)(letterbox.lift)
 ON_THE_DATABASE = frozenset(
     {"migrate", "accounts", "people", "token", "replay", "tail", "import"}
-    | {"erase", "seed", "rebuild", "verify", "restored", "parked", "unpark", "lift"}
+    | {"erase", "seed", "rebuild", "verify", "restored", "republish"}
+    | {"parked", "unpark", "lift"}
 )
 
 
@@ -198,6 +212,15 @@ def _start(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     postgres.prepare()
     os.environ.update(environment.databases(postgres))
+
+
+def _kafka() -> dict[str, Sequence[str]]:
+    """One more process; the others are told where it listens."""
+    kafka = LocalKafka(kafka_home())
+    words = kafka.prepared()
+    os.environ["CASEBOOK_KAFKA"] = kafka.address
+    print(f"Kafka starts at {kafka.address} in {kafka.home}", flush=True)
+    return {"kafka": words}
 
 
 def _use_master_key(*, shared: bool) -> None:

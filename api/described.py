@@ -63,6 +63,11 @@ RULES: Final = tuple(
     for name, kind in KINDS.items()
     if kind.refusal and issubclass(kind.refusal, NotPermitted | Unfit | Conflict)
 )
+RECORDED: Final = (*WRITTEN, "version-differs", "command-id-taken", "too-much-contention")
+SET: Final = (
+    *("type-unknown", "owner-may-not", "internal-for-the-desk", "account-unknown"),
+    "document-unknown",
+)
 OF_THE_FEED: Final = ("ahead-of-the-log", "epoch-differs", "case-unknown")
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "list_cases": (
@@ -116,6 +121,19 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
         *("document-unknown", "role-may-not", "own-roles"),
         *("successor-required", "not-yet-there"),
     ),
+    "add_subscription": (*SET, "role-may-not", *RECORDED),
+    "list_subscriptions": ("role-may-not",),
+    "read_subscription": ("document-unknown",),
+    "set_subscription": SET,
+    "enable_subscription": ("document-unknown", "role-may-not", *RECORDED),
+    "disable_subscription": ("document-unknown", "role-may-not", *RECORDED),
+    "rotate_secret": ("document-unknown", "role-may-not"),
+    "rewind_subscription": ("document-unknown", "role-may-not", "ahead-of-the-log"),
+    "test_subscription": ("document-unknown", "role-may-not"),
+    "subscription_attempts": ("document-unknown",),
+    "parked_cases": ("document-unknown",),
+    "retry_parked": ("document-unknown", "role-may-not", "not-set-aside"),
+    "skip_parked": ("document-unknown", "role-may-not", "not-set-aside"),
     "sign_in": ("not-signed-in", "sign-in-paused"),
     "set_password": ("link-unknown", "password-refused"),
     "list_read_models": ("role-may-not",),

@@ -34,6 +34,7 @@ from api.rates import TooManyRequests
 from api.read_models import OperationUnknown, ReadModelUnknown
 from api.signing_in import NotSignedIn, PasswordRefused, SignInPaused
 from api.strict import MalformedJson, NotJson
+from api.subscriptions import NotSetAside, TypeUnknown
 from api.tokens import ScopesRequired, TokenUnknown, TwoTokensLive
 from api.views import TooManyViews, ViewUnknown
 from domain import errors as no
@@ -107,6 +108,8 @@ STATUS: Final[Mapping[type[Exception], HTTPStatus]] = MappingProxyType({
     DigestDiffers: HTTPStatus.CONFLICT,
     FileInfected: HTTPStatus.UNPROCESSABLE_ENTITY,
     ScannerAway: HTTPStatus.SERVICE_UNAVAILABLE,
+    TypeUnknown: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotSetAside: HTTPStatus.NOT_FOUND,
     NotificationUnknown: HTTPStatus.NOT_FOUND,
     ViewUnknown: HTTPStatus.NOT_FOUND,
     TooManyViews: HTTPStatus.CONFLICT,

@@ -1,6 +1,6 @@
 """What a reader of the feed may know of, in order: as CloudEvents, from any position on."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,15 +8,15 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from api.auth import Scope
-from api.bodies import data_of, is_assignment, service_of
 from api.cases import unseen
 from api.deps import Asking, case_id
 from api.showing import Showing
 from api.tail import MODELS
 from domain.recorded import Recorded
 from projections import access, activity
-from projections.envelope import attributes, in_order, source_of
+from projections.envelope import source_of
 from projections.positions import AheadOfTheLog
+from projections.shown import Eyes, cloud_event
 
 
 class EpochDiffers(Exception):
@@ -146,34 +146,12 @@ class View:
     async def told(self, page: Page) -> list[dict[str, Any]]:
         """The events of a page as this reader is shown them."""
         others = await unseen(page.recorded, self.by)
-        named = (await Showing.to(self.by)).names_assignee
+        eyes = Eyes(self.by.by, others, (await Showing.to(self.by)).names_assignee)
+        source, site = source_of(self.log, self.epoch), self.by.given.site
         before, told = page.before, []
         for recorded in page.recorded:
-            told.append(self._told(recorded, before, others, named=named))
+            told.append(cloud_event(recorded, eyes, before=before, source=source, site=site))
             before = recorded.position
-        return told
-
-    def _told(
-        self,
-        recorded: Recorded,
-        before: int,
-        others: Container[UUID],
-        *,
-        named: bool,
-    ) -> dict[str, Any]:
-        by, viewer = recorded.by, self.by.by
-        data, withheld = data_of(recorded, viewer, others, names_assignee=named)
-        told = attributes(recorded, source=source_of(self.log, self.epoch), site=self.by.given.site)
-        told["prev"] = in_order(before)
-        if named or not is_assignment(recorded.event):
-            told["by"] = str(by.person)
-        if via := service_of(by):
-            told["via"] = str(via)
-        if viewer.sees_internal and recorded.cause.id:
-            told["cause"] = recorded.cause.id
-        if withheld:
-            told["withheld"] = ",".join(withheld)
-        told["data"] = data
         return told
 
     async def _page(self, after: int, most: int, up_to: int) -> Page:

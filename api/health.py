@@ -7,16 +7,21 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from api.deps import Given
+from domain.runtime.behind import behind
 from domain.runtime.database import migrations, unready
 
 router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """`because` says what is missing; where the process is ready, what it does without."""
+    """`because` says what is missing; where the process is ready, what it does without.
+
+    `behind` is how many events of the log have not come yet: to each consumer, and to Kafka.
+    """
 
     status: Literal["alive", "ready", "not ready"]
     because: str | None = None
+    behind: dict[str, int] | None = None
 
 
 @router.get("/livez", response_model_exclude_none=True)
@@ -29,13 +34,16 @@ async def livez() -> Health:
 async def readyz(given: Given, response: Response) -> Health:
     """A process that is not ready gets no requests for now.
 
-    A read model that stopped does not make it so: all the rest goes on, here as elsewhere.
+    A read model that stopped does not make it so, nor a Kafka that is away: all the rest goes on,
+    here as elsewhere.
     """
     because = await unready(given.store.pool)
     if because is None and not given.store.queue.healthy:
         because = "The log cannot be written."
     if because is None:
-        return Health(status="ready", because=await given.positions.stopped())
+        others = await behind(given.store.pool)
+        stopped = await given.positions.stopped() or others.stopped
+        return Health(status="ready", because=stopped, behind=others.lacking or None)
     response.status_code = 503
     return Health(status="not ready", because=because)
 

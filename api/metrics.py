@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from api.deps import Given, Services
+from domain.runtime.behind import behind
 
 router = APIRouter(tags=["health"])
 
@@ -73,10 +74,8 @@ async def metrics(request: Request, given: Given) -> Response:
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # the library's own
     else:
         counted = REGISTRY
-    here = await _read_models(given)
-    return Response(
-        generate_latest(counted) + generate_latest(here), 200, None, CONTENT_TYPE_LATEST
-    )
+    told = (counted, await _read_models(given), await _others(given))
+    return Response(b"".join(map(generate_latest, told)), 200, None, CONTENT_TYPE_LATEST)
 
 
 async def _read_models(given: Services) -> CollectorRegistry:
@@ -97,6 +96,26 @@ async def _read_models(given: Services) -> CollectorRegistry:
         position.labels(name).set(at)
         lag.labels(name).set(max(0, last - at))
         stopped.labels(name).set(1 if failure else 0)
+    return registry
+
+
+async def _others(given: Services) -> CollectorRegistry:
+    """Of consumers and of Kafka; nothing where there are none."""
+    registry, others = CollectorRegistry(), await behind(given.store.pool)
+    if others.consumers:
+        lag = Gauge("casebook_consumer_lag_events", "It lacks.", ["consumer"], registry=registry)
+        gaps = Gauge("casebook_consumer_gaps", "Met so far.", ["consumer"], registry=registry)
+        parked = Gauge("casebook_consumer_parked", "Cases.", ["consumer"], registry=registry)
+        for one in others.consumers:
+            lag.labels(one.name).set(max(0, others.head - one.position))
+            gaps.labels(one.name).set(one.gaps)
+            parked.labels(one.name).set(one.parked)
+    if others.published:
+        lacks = Gauge("casebook_kafka_lag_events", "It lacks.", ["topics"], registry=registry)
+        stands = Gauge("casebook_kafka_stopped", "1: it stands.", ["topics"], registry=registry)
+        for each in others.published:
+            lacks.labels(each.topics).set(max(0, others.head - each.position))
+            stands.labels(each.topics).set(1 if each.failure else 0)
     return registry
 
 

@@ -83,7 +83,7 @@ class Tail:
         head = await self.reader.head()
         async with self.reads.connection() as conn:
             through = await activity.through(conn, MODELS)
-            if through > self.through:
+            if through > self.through > 0:  # what was there before is not looked through
                 accounts = await activity.accounts(conn, self.through, through)
                 self._seen.append((self.through, through, accounts))
         if (head, through) != (self.head, self.through):

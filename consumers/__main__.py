@@ -1,6 +1,5 @@
 """`python -m consumers`: whatever follows the log and does something about it, until SIGTERM."""
 
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +13,9 @@ from consumers.mailer import deliver
 from consumers.notifier import NOTIFIER
 from consumers.runner import Consumer, run
 from consumers.timekeeper import keep_time
+from consumers.webhook import deliver_webhooks
 from domain.runtime import logs
+from domain.runtime.processes import end_at_once
 from domain.runtime.settings import Settings, settings
 from projections.filling import Key
 
@@ -23,7 +24,7 @@ Loop: TypeAlias = Callable[[Settings], None]
 CONSUMERS: Final[Sequence[Consumer]] = (NOTIFIER,)
 SENDERS: Final = 4  # mails that are on the way at once
 # These run in every process, until it ends; each says itself who does what.
-LOOPS: Final[Sequence[Loop]] = (keep_time, *(deliver,) * SENDERS)
+LOOPS: Final[Sequence[Loop]] = (keep_time, deliver_webhooks, *(deliver,) * SENDERS)
 
 PAUSE_SECONDS: Final = 1.0
 LOOP_FAILED, LOOP_DISCONNECTED = "consumers_loop_failed", "consumers_loop_connection_lost"
@@ -33,20 +34,23 @@ log = structlog.get_logger()
 def main() -> None:
     """Runs until a signal; whatever is not finished then is done again at the next start."""
     logs.configure(settings().log_format)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_at_once()
     key = Key(settings().database_url, settings().master_key_bytes)
-    try:
-        for consumer in CONSUMERS:
-            _start(f"consumer {consumer.name}", partial(_consume, key, consumer))
-        for loop in LOOPS:
-            _start(loop.__name__, loop)
-        threading.Event().wait()
-    except KeyboardInterrupt:
+    for consumer in CONSUMERS:
+        _start(f"consumer {consumer.name}", partial(_consume, key, consumer))
+    for loop in LOOPS:
+        _start(loop.__name__, loop)
+    threading.Event().wait()
+
+
+def _consume(key: Key, consumer: Consumer, settings: Settings) -> None:
+    """From Kafka where there is one; its client is loaded by those who have one."""
+    if not settings.kafka:
+        run(key, consumer)
         return
+    from consumers.kafka_source import from_kafka  # noqa: PLC0415  see above
 
-
-def _consume(key: Key, consumer: Consumer, _: Settings) -> None:
-    run(key, consumer)
+    run(key, consumer, from_kafka(settings, consumer.name))
 
 
 def _start(name: str, loop: Loop) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from domain.calendar import Calendar
-from domain.configuration import Account, Catalogue, Person, ServiceLevels
+from domain.configuration import Account, Catalogue, Person, ServiceLevels, Subscription
 from domain.values import (
     Awaited,
     EmailAddresses,
@@ -417,6 +417,12 @@ class SetServiceLevels(Command):
     document: ServiceLevels
 
 
+class SetSubscription(Command):
+    """Set which events a program is sent, and where to."""
+
+    document: Subscription
+
+
 CaseCommand: TypeAlias = (
     Create | Take | Assign | Unassign | Post | Note | Comment | MakeInternal | EditEntry
     | RemoveEntry | AddAttachment | RemoveAttachment | Await | Resume | ChangeSeverity
@@ -425,4 +431,6 @@ CaseCommand: TypeAlias = (
     | DeclineCloseRequest | Close | Reopen | FollowUp | Merge | Unmerge | Link | Unlink | Rate
     | Watch | Unwatch | Redact | Erase | Forget
 )  # fmt: skip
-DocumentCommand: TypeAlias = SetAccount | SetPerson | SetCatalogue | SetCalendar | SetServiceLevels
+DocumentCommand: TypeAlias = (
+    SetAccount | SetPerson | SetCatalogue | SetCalendar | SetServiceLevels | SetSubscription
+)  # fmt: skip

@@ -14,6 +14,7 @@ from domain.values import (
     STORED,
     Country,
     EmailAddress,
+    EventName,
     Key,
     Label,
     PersonName,
@@ -21,6 +22,7 @@ from domain.values import (
     Sentence,
     Severity,
     Value,
+    WebhookUrl,
     Word,
 )
 
@@ -228,4 +230,20 @@ class ServiceLevels(Value):
     levels: Annotated[tuple[ServiceLevel, ...], Field(max_length=1_000)] = ()
 
 
-Document: TypeAlias = Account | Person | Catalogue | Calendar | ServiceLevels
+class Subscription(Value):
+    """A program that is sent events over HTTP: those that its owner may see at that moment.
+
+    `types` empty: of all kinds; `account` None: of all that the owner sees; `internal`: with what
+    is for the desk alone.
+    """
+
+    url: WebhookUrl
+    description: Label
+    owner: UUID
+    types: Annotated[tuple[EventName, ...], Field(max_length=100)] = ()
+    account: UUID | None = None
+    internal: bool = False
+    active: bool = True
+
+
+Document: TypeAlias = Account | Person | Catalogue | Calendar | ServiceLevels | Subscription

@@ -22,6 +22,7 @@ Refusal
 │   └── NoWorkingTime
 ├── DocumentRefusal
 │   ├── OwnRoles, DocumentUnknown, AccountUnknown, CalendarUnknown
+│   ├── OwnerMayNot, InternalForTheDesk
 │   └── RoleNeedsAccount, RoleNotForPeople, DocumentTooLarge
 └── Conflict
     └── VersionDiffers, CommandIdTaken, TooMuchContention
@@ -303,6 +304,14 @@ class AccountUnknown(DocumentRefusal):
 
 class CalendarUnknown(DocumentRefusal):
     """There is no such calendar: {calendar}."""
+
+
+class OwnerMayNot(DocumentRefusal):
+    """The owner of a subscription must be an active person whom you look after."""
+
+
+class InternalForTheDesk(DocumentRefusal):
+    """What is internal is sent only to owners of the desk, by whoever may read it."""
 
 
 class RoleNotForPeople(DocumentRefusal):

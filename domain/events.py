@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.calendar import Calendar
-from domain.configuration import Account, Catalogue, Person, ServiceLevels
+from domain.configuration import Account, Catalogue, Person, ServiceLevels, Subscription
 from domain.values import (
     Awaited,
     Desk,
@@ -389,6 +389,12 @@ class ServiceLevelsSet(Event):
     document: ServiceLevels
 
 
+class SubscriptionSet(Event):
+    """A subscription as it is now."""
+
+    document: Subscription
+
+
 CaseEvent: TypeAlias = (
     Created | Assigned | Unassigned | Posted | Commented | EntryEdited | EntryRemoved
     | MadeInternal | AttachmentAdded | AttachmentRemoved | Awaiting | Resumed | SeverityChanged
@@ -398,7 +404,9 @@ CaseEvent: TypeAlias = (
     | Watched | Unwatched | FollowedUp | Redacted | Erased
 )  # fmt: skip
 ClaimEvent: TypeAlias = ExternalIdClaimed | ExternalIdReleased
-DocumentEvent: TypeAlias = AccountSet | PersonSet | CatalogueSet | CalendarSet | ServiceLevelsSet
+DocumentEvent: TypeAlias = (
+    AccountSet | PersonSet | CatalogueSet | CalendarSet | ServiceLevelsSet | SubscriptionSet
+)  # fmt: skip
 
 
 @cache

@@ -123,6 +123,8 @@ def _document(event: e.Event) -> str:
             return f"set the calendar {calendar.name}"
         case e.ServiceLevelsSet(document=levels):
             return f"set {len(levels.levels)} service levels"
+        case e.SubscriptionSet(document=subscription):
+            return f"set the subscription {subscription.description}"
         case e.ExternalIdClaimed():
             return "gave it a number of another system"
         case e.ExternalIdReleased():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import phonenumbers
@@ -152,6 +153,28 @@ def _to_utc(instant: datetime) -> datetime:
         raise ValueError(msg) from None
 
 
+_PRINTED: Final = re.compile(r"[!-~]+")
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if not host or not _PRINTED.fullmatch(text) or port == 0:
+        msg = "must be an address such as https://example.com/hooks, in ASCII"
+        raise ValueError(msg)
+    here = host == "localhost" or host.startswith("127.") or host == "::1"
+    if parts.scheme != "https" and not (parts.scheme == "http" and here):
+        msg = "must begin with https://; http:// is for this machine alone"
+        raise ValueError(msg)
+    if "@" in parts.netloc or "#" in text or "\\" in text:
+        msg = "must have no name, password, fragment or backslash in it"
+        raise ValueError(msg)
+    return text
+
+
 _Whole = WrapValidator(_keep_erased)
 Text = Annotated[str, _Whole, Sealed(Slot.TEXT)]
 Personal = Annotated[str, _Whole, Sealed(Slot.PERSONAL)]
@@ -161,6 +184,14 @@ FileKey = Annotated[str, _Whole, Sealed(Slot.TEXT), Unshown()]
 
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+EventName = Annotated[str, StringConstraints(pattern=r"^[a-z]+([.-][a-z]+)*$", max_length=60)]
+WebhookUrl = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2_000),
+    AfterValidator(_web_address),
+    Sealed(Slot.TEXT),  # receivers that cannot verify a signature put a secret of theirs in it
+    _Whole,
+]
 Label = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=120),

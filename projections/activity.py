@@ -178,14 +178,47 @@ async def positions(
 
     0: there is none before. `filters` by their names in `FILTERS`.
     """
+    found = await following(
+        conn, seen, filters, internal=internal, after=after, up_to=up_to, most=most
+    )
+    return found, await before(conn, seen, filters, internal=internal, after=after)
+
+
+async def following(
+    conn: AsyncConnection[TupleRow],
+    seen: tuple[LiteralString, Mapping[str, Any]],
+    filters: Mapping[str, Any],
+    *,
+    internal: bool,
+    after: int,
+    up_to: int,
+    most: int,
+) -> list[int]:
+    """Where the events stand that come next for a viewer, in order; as in `positions`."""
     condition, values = seen
     asked = {**values, **filters, "internal": internal, "after": after}
-    narrowed = [SQL(condition), *(SQL(FILTERS[name]) for name in filters)]
+    asked |= {"through": up_to, "most": most}
+    rows = await conn.execute(_narrowed(FEED, condition, filters, BEHIND), asked)
+    return [position for (position,) in await rows.fetchall()]
 
-    def statement(of: SQL, place: LiteralString) -> Composed:
-        return of.format(source=SQL(_FROM), where=SQL(" AND ").join([*narrowed, SQL(place)]))
 
-    behind = {**asked, "through": up_to, "most": most}
-    found = await (await conn.execute(statement(FEED, BEHIND), behind)).fetchall()
-    row = await (await conn.execute(statement(BEFORE, UP_TO), asked)).fetchone()
-    return [position for (position,) in found], int(row[0] or 0) if row else 0
+async def before(
+    conn: AsyncConnection[TupleRow],
+    seen: tuple[LiteralString, Mapping[str, Any]],
+    filters: Mapping[str, Any],
+    *,
+    internal: bool,
+    after: int,
+) -> int:
+    """Where the last event up to a position stands that a viewer may know of; 0: there is none."""
+    condition, values = seen
+    asked = {**values, **filters, "internal": internal, "after": after}
+    row = await (await conn.execute(_narrowed(BEFORE, condition, filters, UP_TO), asked)).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def _narrowed(
+    of: SQL, condition: LiteralString, filters: Mapping[str, Any], place: LiteralString
+) -> Composed:
+    where = [SQL(condition), *(SQL(FILTERS[name]) for name in filters), SQL(place)]
+    return of.format(source=SQL(_FROM), where=SQL(" AND ").join(where))

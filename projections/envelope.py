@@ -38,19 +38,27 @@ def attributes(recorded: Recorded, *, source: str, site: str = "") -> dict[str, 
     `site` is where this house is reached, such as https://desk.example; without it no schema is
     named, for that must be an absolute URI.
     """
-    name = NAME_OF[type(recorded.event)]
-    told: dict[str, Any] = {
-        "specversion": SPECVERSION,
-        "id": f"{recorded.stream}:{recorded.version}",
-        "source": source,
-        "type": name,
-        "subject": str(recorded.stream),
-        "time": recorded.at.isoformat().replace("+00:00", "Z"),
-        "datacontenttype": JSON,
-        "sequence": in_order(recorded.position),
-        "version": recorded.version,
-        "visibility": "internal" if recorded.event.is_internal else "public",
-    }
+    name, at = NAME_OF[type(recorded.event)], recorded.at.isoformat().replace("+00:00", "Z")
+    stream, place = str(recorded.stream), (recorded.version, recorded.position)
+    told = context(name, stream, *place, at, source, internal=recorded.event.is_internal)
     if site:
         told["dataschema"] = schema_of(name, site)
     return told
+
+
+def context(
+    name: str, stream: str, version: int, position: int, at: str, source: str, *, internal: bool
+) -> dict[str, Any]:
+    """The same of an event that nobody has decoded."""
+    return {
+        "specversion": SPECVERSION,
+        "id": f"{stream}:{version}",
+        "source": source,
+        "type": name,
+        "subject": stream,
+        "time": at,
+        "datacontenttype": JSON,
+        "sequence": in_order(position),
+        "version": version,
+        "visibility": "internal" if internal else "public",
+    }

@@ -13,8 +13,10 @@ import hypothesis
 import psycopg
 import pytest
 
+from deploy.local.kafka import KafkaUnavailable
 from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
 from domain.runtime.database import migrate
+from tests.brokers import Running
 from tests.desks import FILES, Desk, a_desk, settings_for
 
 TEST_ALL = bool(os.environ.get("CASEBOOK_TEST_ALL"))
@@ -122,6 +124,28 @@ def empty_database(
     """A database that no migration has seen."""
     for name in databases("template0"):
         yield Database(owner_url=postgres.url(name, OWNER), url=postgres.url(name, SERVICE))
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The run's Kafka; without Java its tests are skipped, and fail in CI.
+
+    Who kills it starts it again.
+    """
+    try:
+        running = Running(tmp_path_factory.mktemp("kafka"))
+    except KafkaUnavailable as reason:
+        if TEST_ALL:
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+def kafka(broker: Running) -> str:
+    """Its address; a test has topics of its own there."""
+    return broker.address
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from domain.configuration import (
     Person,
     ServiceLevel,
     ServiceLevels,
+    Subscription,
     Target,
     TechProfile,
 )
@@ -158,6 +159,14 @@ PEOPLE: Final[Mapping[UUID, Person]] = {
     **{id_of(x): _person(x, n) for x, n in ((SUE, "Sue"), (AUDREY, "Audrey"))},
     **{id_of(x): _person(x, n, active=False) for x, n in ((AXEL, "Axel"), (CHRIS, "Chris"))},
 }
+
+SUBSCRIPTION: Final = Subscription(
+    url="https://hooks.acme.com/casebook?of=acme",
+    description="Acme's CRM",
+    owner=id_of(CRM),
+    types=("case.closed", "case.created"),
+    account=ACME,
+)
 
 NAMES: Final[Mapping[UUID, str]] = {
     **{id_: account.name for id_, account in ACCOUNTS.items()},

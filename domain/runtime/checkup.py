@@ -6,9 +6,11 @@ from typing import Final
 
 import psycopg
 from psycopg import Connection
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 from domain.runtime.codec import Codec, StateUnreadable
+from domain.runtime.consuming import ALL as CONSUMERS
+from domain.runtime.consuming import Standing
 from domain.runtime.database import (
     APPLIED,
     OUTDATED,
@@ -19,6 +21,8 @@ from domain.runtime.database import (
 )
 from domain.runtime.history import LAST_WITH_KEY, stored
 from domain.runtime.keys import KeyUnusable
+from domain.runtime.relayed import ALL as PUBLISHED
+from domain.runtime.relayed import Published
 
 # Positions count 1, 2, 3: the head and the count agree, or something is missing.
 COUNTED: Final = "SELECT coalesce(max(notification_id), 0), count(*) FROM log.events"
@@ -32,6 +36,15 @@ SELECT count(*) FROM pg_locks
  WHERE locktype = 'advisory' AND granted AND database = (
        SELECT oid FROM pg_database WHERE datname = current_database())
    AND (classid::bigint << 32) + objid::bigint = %(key)s
+"""
+
+
+RUNS: Final = """
+SELECT count(*) FROM pg_locks
+ WHERE locktype = 'advisory' AND granted AND database = (
+       SELECT oid FROM pg_database WHERE datname = current_database())
+   AND (classid::bigint << 32) + objid::bigint
+     = hashtextextended('casebook consumer ' || %(name)s, 0)
 """
 
 
@@ -56,6 +69,8 @@ def findings(url: str, codec: Codec, follower_lock: int) -> Iterator[Finding]:
             yield from _schema(conn)
             yield from _log(conn, codec)
             yield from _followed(conn, follower_lock)
+            yield from _consumed(conn)
+            yield from _published(conn)
     except psycopg.errors.UndefinedTable:
         return
     except psycopg.OperationalError as error:
@@ -124,3 +139,29 @@ def _followed(conn: Connection[TupleRow], follower_lock: int) -> Iterator[Findin
             yield Finding(f"The read model '{name}' is at {position} of {head} and catching up.")
         else:
             yield Finding(f"The read model '{name}' is at the head.")
+
+
+def _consumed(conn: Connection[TupleRow]) -> Iterator[Finding]:
+    head, _count = conn.execute(COUNTED).fetchone() or (0, 0)
+    with conn.cursor(row_factory=class_row(Standing)) as cursor:
+        standing = cursor.execute(CONSUMERS).fetchall()
+    for one in standing:
+        at = f"The consumer '{one.name}' is at {one.position} of {head}"
+        if not (conn.execute(RUNS, {"name": one.name}).fetchone() or (0,))[0]:
+            yield Finding(f"{at}, and nobody runs it.", "python -m consumers, or casebook up")
+        elif one.parked:
+            yield Finding(f"{at}, and cannot go on with {one.parked} cases.", "casebook parked")
+        else:
+            yield Finding(f"{at}.")
+
+
+def _published(conn: Connection[TupleRow]) -> Iterator[Finding]:
+    head, _count = conn.execute(COUNTED).fetchone() or (0, 0)
+    with conn.cursor(row_factory=class_row(Published)) as cursor:
+        published = cursor.execute(PUBLISHED).fetchall()
+    for one in published:
+        at = f"Kafka has {one.topics} up to {one.position} of {head}"
+        if one.failure:
+            yield Finding(f"{at}: {one.failure}", "mend the cause: it goes on by itself")
+        else:
+            yield Finding(f"{at}.")

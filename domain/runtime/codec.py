@@ -67,6 +67,7 @@ NAMES: Final[Mapping[str, type[e.Event]]] = MappingProxyType({
     "catalogue.set": e.CatalogueSet,
     "calendar.set": e.CalendarSet,
     "service-levels.set": e.ServiceLevelsSet,
+    "subscription.set": e.SubscriptionSet,
 })  # fmt: skip
 NAME_OF: Final = {event: name for name, event in NAMES.items()}
 
@@ -97,6 +98,11 @@ class Codec:
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
+
+    @property
+    def keyring(self) -> Keyring:
+        """What wraps the keys of the log, and what else is kept under the master key."""
+        return self._keyring
 
     def encode(self, recorded: Recorded) -> Frame:
         """The event as it is stored, under keys of its own; each call makes new ones."""
@@ -151,13 +157,31 @@ class Codec:
         content = orjson.dumps([stream, name, str(by.person), asked], option=orjson.OPT_SORT_KEYS)
         return self._keyring.digest(content)
 
-    def _decode(self, stored: Stored) -> Recorded:
-        state = orjson.loads(stored.state)
+    def newest(self, stored: Stored) -> dict[str, Any]:
+        """The state with its data in the newest version; a third of the time of `decode`.
+
+        Raises:
+            StateUnreadable: as there.
+        """
+        try:
+            return self._newest(stored)
+        except (KeyError, TypeError, ValueError, InvalidTag) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise StateUnreadable(stored.stream, stored.version, why) from error
+
+    def _newest(self, stored: Stored) -> dict[str, Any]:
+        state: dict[str, Any] = orjson.loads(stored.state)
         data, name = state["data"], state["type"]
         if b'{"$' in stored.state:
             data = Open(self._keyring, stored).fields(data, "")
         for v in range(state["v"], _VERSIONS[name]):
             data = UPCASTS[name, v](data)
+        state["data"] = data
+        return state
+
+    def _decode(self, stored: Stored) -> Recorded:
+        state = self._newest(stored)
+        data, name = state["data"], state["type"]
         command, by = state["command"], state["by"]
         return Recorded(
             event=NAMES[name].model_validate(data, context=STORED),

@@ -107,6 +107,7 @@ def document_of(recorded: Recorded) -> Document | None:
             | e.CatalogueSet()
             | e.CalendarSet()
             | e.ServiceLevelsSet()
+            | e.SubscriptionSet()
         ) as event:
             return event.document
     return None

@@ -95,6 +95,11 @@ PAGE: Final = (
  WHERE e.notification_id > %(after)s ORDER BY e.notification_id LIMIT %(most)s
 """
 )
+# Without their keys.
+BARE_PAGE: Final = """
+SELECT notification_id, originator_id, originator_version, topic, state FROM log.events
+ WHERE notification_id > %(after)s ORDER BY notification_id LIMIT %(most)s
+"""
 # Whole streams, one after the other.
 STREAMS: Final = (
     "SELECT"

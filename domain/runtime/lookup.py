@@ -112,6 +112,12 @@ class Lookup:
                 stream = document_stream("calendar", account.calendar)
                 calendar = await self.documents.one(stream, Calendar)
                 return Known(calendars=frozenset({account.calendar} if calendar else ()))
+            case c.SetSubscription(document=document):
+                accounts = frozenset({document.account} if document.account else ())
+                found_all = await self.documents.fresh([document.owner, *accounts])
+                there = {a for a in accounts if _as(Account, found_all.get(a))}
+                owner = _as(Person, found_all.get(document.owner))
+                return Known(accounts=frozenset(there), owner=owner)
         return Known()
 
     async def number(self) -> int:

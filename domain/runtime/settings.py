@@ -11,6 +11,7 @@ from base64 import b64decode
 from email.utils import parseaddr
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, TypeVar
 
@@ -54,6 +55,16 @@ def _leads_to_files(value: str) -> str:
     return value
 
 
+def _is_a_rule(value: str) -> str:
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        if ":" in part or part[-1].isdigit():
+            try:
+                ip_network(part)
+            except ValueError:
+                raise ValueError("it must be networks and hosts, such as 10.1.0.0/16") from None
+    return value
+
+
 def _leads_to_a_scanner(value: str) -> str:
     if value and not re.fullmatch(r"unix:/.+|tcp://.+:[0-9]{1,5}", value):
         raise ValueError("it must be unix:/path or tcp://host:port")
@@ -78,6 +89,12 @@ def _leads_here(value: str) -> str:
     if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
         raise ValueError("it must be an address such as https://desk.example")
     return value.rstrip("/")
+
+
+def _leads_to_kafka(value: str) -> str:
+    if value and not re.fullmatch(r"[^\s:,/]+:[0-9]{1,5}(,[^\s:,/]+:[0-9]{1,5})*", value):
+        raise ValueError("it must be host:port, or several separated by commas")
+    return value
 
 
 def _here() -> str:
@@ -137,7 +154,30 @@ class Serving(Environment):
         return self.public_url or f"http://{self.host}:{self.port}"
 
 
-class Settings(Databases, Serving):
+class Kafka(Environment):
+    """Where events are published, if anywhere."""
+
+    kafka: Annotated[str, AfterValidator(_leads_to_kafka)] = ""
+    """Brokers as host:port, separated by commas; none: nothing is published."""
+    kafka_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]*$", max_length=200)
+    """What the names of topics begin with: for several logs on one Kafka."""
+    kafka_content: Literal["thin", "full"] = "thin"
+    """Whether words and personal data are in what is published."""
+    kafka_partitions: int = Field(default=12, ge=1, le=1000)
+    kafka_replicas: int = Field(default=1, ge=1, le=15)
+    """Of topics that are made; others must have as many."""
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_ca: str = ""
+    """A file with the certificates that are believed; none: those of this machine."""
+    kafka_certificate: str = ""
+    """A file with the certificate that is shown, and in `kafka_certificate_key` its key."""
+    kafka_certificate_key: str = ""
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_user: str = ""
+    kafka_password: SecretStr = SecretStr("")
+
+
+class Settings(Databases, Serving, Kafka):
     requests_per_minute: int = Field(default=6_000, ge=0)
     """With one token, in each worker; 0: as many as it likes."""
     failures_per_minute: int = Field(default=60, ge=0)
@@ -150,6 +190,8 @@ class Settings(Databases, Serving):
     """Where files are kept: file:///folder, or an object store such as s3://bucket/path."""
     scanner: Annotated[str, AfterValidator(_leads_to_a_scanner)] = ""
     """A clamd that looks through them, unix:/path or tcp://host:port; none: nobody does."""
+    webhooks_allow: Annotated[str, AfterValidator(_is_a_rule)] = ""
+    """Where webhooks may go beside public addresses: networks and hosts, separated by commas."""
     smtp: Annotated[SecretStr, AfterValidator(_leads_to_mail)] = SecretStr("")
     """The server that takes e-mail, smtp://user:password@host:port or smtps://; none: no mail."""
     mail_from: Annotated[str, AfterValidator(_is_a_mailbox)] = "Casebook <no-reply@localhost>"

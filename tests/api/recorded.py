@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
+
 from api.described import EXAMPLES
 from deploy.local.postgres import SERVICE
 from domain.values import Actor
@@ -210,6 +212,47 @@ def reading(told: Recorder) -> None:
         told.read(operation, x.SUE, path)
 
 
+REFUSED = """
+INSERT INTO desk.subscription_cases (subscription, stream, position, attempts, next_try, why)
+VALUES (%(id)s, %(case)s, %(position)s, 10, NULL, 'The receiver answered 422.')
+"""
+TRIED = """
+INSERT INTO desk.subscription_attempts
+       (subscription, delivery, type, position, stream, version, took_ms, status, answer)
+VALUES (%(id)s, 'a8f9b2f0-5c0e-5d0f-9d0a-3f8c3f0b7a11', 'case.posted', %(position)s, %(case)s, 3,
+        87, 422, 'unknown field: text')
+"""
+
+
+def hooking(told: Recorder) -> None:
+    """Webhooks; what a receiver answered stands there as if there had been one."""
+    new = {
+        "url": "https://crm.acme.com/hooks/casebook",
+        "description": "Acme's CRM",
+        "types": ["case.created", "case.posted", "case.closed"],
+    }
+    made = told.ask("add_subscription", x.ADA, "POST", "/subscriptions", new)
+    path = f"/subscriptions/{made['id']}"
+    refused = {"id": made["id"], "case": told.before["case"], "position": made["position"]}
+    with psycopg.connect(told.http.desk.settings.database_url, autocommit=True) as conn:
+        conn.execute(REFUSED, refused)
+        conn.execute(TRIED, refused)
+    told.read("list_subscriptions", x.ADA, "/subscriptions")
+    told.read("read_subscription", x.ADA, path)
+    told.ask("set_subscription", x.ADA, "PUT", path, {**new, "types": []})
+    told.read("subscription_attempts", x.ADA, f"{path}/attempts")
+    told.read("parked_cases", x.ADA, f"{path}/parked")
+    parked = f"{path}/parked/{refused['case']}"
+    told.ask("retry_parked", x.ADA, "POST", f"{parked}/retry")
+    skip = {"position": refused["position"], "reason": "The CRM has no such field."}
+    told.ask("skip_parked", x.ADA, "POST", f"{parked}/skip", skip)
+    told.ask("rotate_secret", x.ADA, "POST", f"{path}/secret/rotate")
+    told.ask("rewind_subscription", x.ADA, "POST", f"{path}/rewind", {"position": 0})
+    told.ask("test_subscription", x.ADA, "POST", f"{path}/test")
+    told.ask("disable_subscription", x.ADA, "POST", f"{path}/disable")
+    told.ask("enable_subscription", x.ADA, "POST", f"{path}/enable")
+
+
 def setting(told: Recorder) -> None:
     """What the desk is set to, who may sign in."""
     clara = x.PEOPLE[x.id_of(x.CLARA)].model_copy(update={"teams": ()})
@@ -256,6 +299,7 @@ def record(http: Http) -> dict[str, dict[str, Any]]:
     told = Recorder(http)
     a_case(told)
     reading(told)
+    hooking(told)
     being_told(told)
     setting(told)
     for operation, sent in NOT_HERE.items():
@@ -273,6 +317,7 @@ def main() -> None:
             told = record(http)
     # The database is gone by now, and still: no secret stands in a file.
     text = re.sub(r'"(token|secret)": "[\w-]{40,}"', r'"\1": "cb_shown-this-once"', as_json(told))
+    text = re.sub(r"whsec_[\w+/=]+", "whsec_shown+this+once", text)
     text = re.sub(r"/welcome/[\w-]{40,}", "/welcome/shown-this-once", text)
     EXAMPLES.write_text(text + "\n")
 

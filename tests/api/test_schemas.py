@@ -9,11 +9,11 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from api.bodies import data_of
 from api.schemas import schema_of
 from domain.events import Event
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF, NAMES, current_version
+from projections.shown import data_of
 from tests import examples as x
 from tests.api.http import Http
 from tests.domain.runtime.every_event import EVERY

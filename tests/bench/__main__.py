@@ -6,7 +6,20 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.bench import append, export, following, http, reads, rebuild, replay, search, seed
+from tests.bench import (
+    append,
+    export,
+    feed,
+    following,
+    http,
+    kafka,
+    reads,
+    rebuild,
+    replay,
+    search,
+    seed,
+    webhooks,
+)
 from tests.bench.measuring import Figure
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
@@ -19,6 +32,9 @@ BENCHMARKS: dict[str, Callable[[], Sequence[Figure]]] = {
     "rebuild": rebuild.measure,
     "export": export.measure,
     "search": search.measure,
+    "webhooks": webhooks.measure,
+    "feed": feed.measure,
+    "kafka": kafka.measure,
 }
 RESULTS = Path(".bench/results.json")
 

@@ -9,14 +9,21 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from consumers.kafka_source import from_kafka
 from consumers.runner import Consumer, step
 from consumers.sources import LogSource
+from domain import commands as c
 from domain.recorded import Recorded
 from domain.runtime.consuming import Cursor
 from domain.runtime.database import connect
+from domain.runtime.settings import Settings
+from domain.runtime.store import Store
+from tests import examples as x
 from tests.conftest import Database
 from tests.desks import Desk
-from tests.projections.following import codec_of
+from tests.domain.runtime.test_store import asked, raised
+from tests.projections.following import codec_of, head
+from tests.projections.published import published
 
 NAME: Final = "sink"
 TABLE: Final = """
@@ -38,6 +45,14 @@ Line = tuple[int, UUID, int]
 
 def note(conn: Connection[TupleRow], recorded: Recorded) -> None:
     conn.execute(NOTE, (recorded.position, recorded.stream, recorded.version))
+
+
+async def some_lives(store: Store, cases: int = 3) -> None:
+    for _ in range(cases):
+        case = await raised(store)
+        await asked(store, case, c.Take())
+        await asked(store, case, c.Escalate(comment="We lose orders."), x.CLARA)
+        await asked(store, case, c.Post(text="We look."))
 
 
 SINK: Final = Consumer(NAME, note, from_start=True)
@@ -65,6 +80,18 @@ def drained(desk: Desk, consumer: Consumer = SINK) -> None:
             pass
 
 
+def drained_by_kafka(settings: Settings, consumer: Consumer = SINK) -> None:
+    """The same by way of Kafka, to which all of the log is published before."""
+    desk = Desk(settings, {})
+    with standing(desk, consumer.name) as cursor:
+        cursor.register(from_start=consumer.from_start)
+        published(settings)
+        codec, end = codec_of(settings), head(settings)
+        with from_kafka(settings, consumer.name)(cursor.conn) as source:
+            while step(cursor, consumer, source, codec) or cursor.position < end:
+                source.wait()
+
+
 def noted(desk: Desk) -> list[Line]:
     with psycopg.connect(desk.settings.database_url) as conn:
         return conn.execute(NOTED).fetchall()
@@ -73,3 +100,11 @@ def noted(desk: Desk) -> list[Line]:
 def logged(desk: Desk, after: int = 0) -> list[Line]:
     with psycopg.connect(desk.settings.database_url) as conn:
         return conn.execute(LOG, (after,)).fetchall()
+
+
+def in_order(lines: list[Line]) -> dict[UUID, list[tuple[int, int]]]:
+    """The order that holds, whatever brings the events: that of each stream."""
+    streams: dict[UUID, list[tuple[int, int]]] = {}
+    for position, stream, version in lines:
+        streams.setdefault(stream, []).append((position, version))
+    return streams

@@ -1,8 +1,8 @@
 """What is parked, as an operator sees it and lets it go on."""
 
 from tests import examples as x
-from tests.consumers.sinks import drained, logged, noted
-from tests.consumers.test_runner import SECRET, of, refusing, rows, some_lives
+from tests.consumers.sinks import drained, logged, noted, some_lives
+from tests.consumers.test_runner import SECRET, of, refusing, rows
 from tests.desks import Desk
 from tests.domain.runtime.test_store import on
 from tests.journeys.test_command_line import Terminal, terminal

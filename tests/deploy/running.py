@@ -94,7 +94,8 @@ class Running:
 
     def signal(self, signum: signal.Signals) -> int:
         self.process.send_signal(signum)
-        code = self.process.wait(30)
+        assert within(30, lambda: self.process.poll() is not None), (self.said, self.left())
+        code = self.process.wait()
         self.reader.join(5)
         return code
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
+from consumers.addresses import CLOSED
 from domain.runtime.database import ROLE
 from tests.deploy.described import (
     K8S,
@@ -329,6 +330,11 @@ def test_the_network_lets_through_what_is_used_and_no_more() -> None:
     assert out["to"][0]["podSelector"]["matchLabels"] == database
     assert [port["port"] for port in out["ports"]] == [5432]
     assert policies["casebook-db"]["podSelector"]["matchLabels"] == database
+    (hooks,) = policies["casebook-consumers"]["egress"]
+    assert [port["port"] for port in hooks["ports"]] == [443]
+    blocks = [to["ipBlock"] for to in hooks["to"]]
+    closed = {network for block in blocks for network in block.get("except", [])}
+    assert closed <= set(map(str, CLOSED)), "what no webhook is sent to"
     (into,) = policies["casebook-api"]["ingress"]
     assert [port["port"] for port in into["ports"]] == ["http"]
 

@@ -49,6 +49,7 @@ from tests.examples import (
     QUESTION,
     RATED,
     RESOLVED,
+    SUBSCRIPTION,
     SUE,
     TAKEN,
     THREE_WEEKS_LATER,
@@ -166,10 +167,12 @@ DOCUMENTS: Final[Mapping[type[no.Refusal], c.DocumentCommand]] = {
     no.CalendarUnknown: c.SetAccount(document=ACME_ACCOUNT),
     no.OwnRoles: c.SetPerson(document=PEOPLE[id_of(SUE)].model_copy(update={"role": Role.AUDITOR})),
     no.DocumentTooLarge: c.SetCatalogue(document=BIG),
+    no.OwnerMayNot: c.SetSubscription(document=SUBSCRIPTION),
 }
 # Those of what runs the rules: its own tests raise them, here is what they say.
 AT_THE_DOOR: Final = (
     no.DocumentUnknown(kind="calendar"),
+    no.InternalForTheDesk(),
     no.VersionDiffers(current=7, expected=5),
     no.CommandIdTaken(),
     no.TooMuchContention(),

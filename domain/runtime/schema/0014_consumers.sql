@@ -36,5 +36,15 @@ COMMENT ON TABLE desk.parked IS
     'Streams that a consumer could not go on with: at which event, and why. No event: what is wrong lies in the consumer, not in the case.';
 COMMENT ON COLUMN desk.parked.released IS 'Somebody has asked that it be tried again.';
 
-GRANT SELECT, INSERT, UPDATE ON desk.consumers TO casebook_service;
+CREATE TABLE desk.relayed (
+    topics   text        COLLATE "C" PRIMARY KEY CONSTRAINT topics_are_known CHECK (topics IN ('events', 'state')),
+    position bigint      NOT NULL DEFAULT 0,
+    moved_at timestamptz NOT NULL DEFAULT now(),
+    failure  text
+);
+COMMENT ON TABLE desk.relayed IS
+    'Up to which position Kafka has acknowledged events, and the state of cases. No event: a cursor. No row: nothing was ever published.';
+COMMENT ON COLUMN desk.relayed.failure IS 'Why it does not go on at the moment.';
+
+GRANT SELECT, INSERT, UPDATE ON desk.consumers, desk.relayed TO casebook_service;
 GRANT SELECT, INSERT, UPDATE, DELETE ON desk.handled, desk.parked TO casebook_service;

@@ -71,6 +71,7 @@ _OTHERS: Final[tuple[e.Event, ...]] = (
     e.CatalogueSet(document=x.CATALOGUE),
     e.CalendarSet(document=x.HOLIDAYS),
     e.ServiceLevelsSet(document=x.LEVELS),
+    e.SubscriptionSet(document=x.SUBSCRIPTION),
 )
 EVERY: Final = (*_CASE, *_OTHERS)
 CLASSES: Final = frozenset(get_args(e.CaseEvent | e.DocumentEvent | e.ClaimEvent))
