@@ -16,6 +16,7 @@ from domain import commands as c
 from domain import events as e
 from domain.preferences import Channel, Digest, Preferences, Silence
 from domain.recorded import Recorded
+from domain.runtime.consuming import all_parked
 from domain.runtime.database import connect
 from domain.runtime.store import Outcome, Store
 from domain.values import Actor
@@ -114,6 +115,8 @@ def test_what_is_handled_again_makes_nothing_anew(desk: Desk) -> None:
     before = delivered(desk.settings)
     drained(desk, replace(notifier(desk.settings), name="again"))
     assert delivered(desk.settings) == before
+    with connect(desk.settings.database_url, "casebook test", autocommit=True) as conn:
+        assert all_parked(conn) == []
 
 
 def test_an_event_that_fails_leaves_no_delivery(desk: Desk) -> None:
