@@ -185,3 +185,23 @@ def test_addresses_are_forgotten_with_the_case(desk: Desk) -> None:
     rows: list[Delivered] = delivered(desk.settings)
     assert not [row for row in rows if "@" in row.recipient]
     assert len([row for row in rows if row.recipient == ""]) == 5
+
+
+def test_who_is_forgotten_is_named_no_longer_and_nobody_is_told_of_it(desk: Desk) -> None:
+    async def life(store: Store) -> None:
+        case = await raised(store)
+        copied = c.ChangeRecipients(add=("rob@acme.com", "clara@acme.de"))
+        await asked(store, case, copied, x.CLARA)
+        notified(desk)
+        before.extend(delivered(desk.settings))
+        forget = c.Forget(person=x.id_of(x.CLARA), email="clara@acme.de", reason="She left.")
+        await asked(store, case, forget, x.OPERATOR)
+
+    before: list[Delivered] = []
+    done(desk, life)
+    notified(desk)
+    after = delivered(desk.settings)
+    assert len(after) == len(before)
+    assert "clara@acme.de" in {row.recipient for row in before}
+    assert "clara@acme.de" not in {row.recipient for row in after}
+    assert "rob@acme.com" in {row.recipient for row in after}
