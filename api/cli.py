@@ -100,17 +100,18 @@ def up(
             _start(postgres)
         _use_master_key(shared=named)
         _migrate()
+        mailbox = _mailbox()
         supervise(
             {
                 **PROCESSES,
-                **_mailbox(),
+                **mailbox,
                 **(_kafka() if kafka and not is_given("CASEBOOK_KAFKA") else {}),
             },
             # The owner's rights are for migrations and erasure: no process runs with them.
             {name: value for name, value in os.environ.items() if name != "CASEBOOK_OWNER_URL"},
             postgres=postgres,
             stop=until_signalled(),
-            announced=partial(_announced, here, started),
+            announced=partial(_announced, here, started, keeps_mail=bool(mailbox)),
         )
     except (PostgresDidNotStart, KafkaUnavailable) as why:
         refuse(str(why))
@@ -176,10 +177,11 @@ app.command("restored", rich_help_panel=DESK)(restoring.restored)
 app.command("republish", rich_help_panel=DESK)(republishing.republish)
 app.command("parked", rich_help_panel=DESK)(parking.parked)
 app.command("unpark", rich_help_panel=DESK)(parking.unpark)
+app.command("lift", rich_help_panel=DESK)(letterbox.lift)
 ON_THE_DATABASE = frozenset(
     {"migrate", "accounts", "people", "token", "replay", "tail", "import"}
     | {"erase", "seed", "rebuild", "verify", "restored", "republish"}
-    | {"parked", "unpark"}
+    | {"parked", "unpark", "lift"}
 )
 
 
@@ -242,7 +244,7 @@ def _migrate(*, as_json: bool = False) -> None:
     say({"applied": applied}, words, as_json=as_json)
 
 
-def _announced(here: Serving, started: float) -> bool:
+def _announced(here: Serving, started: float, *, keeps_mail: bool) -> bool:
     """Whether the API is ready; if so, the person has been told."""
     front = HTTPConnection(here.host, here.port, timeout=1)
     try:
@@ -253,12 +255,13 @@ def _announced(here: Serving, started: float) -> bool:
     finally:
         front.close()
     if ready:
+        mails = "  Its mails         casebook mail\n" if keeps_mail else ""
         print(
             f"\nCasebook is ready after {time.monotonic() - started:.1f} s:"
             f"  http://{here.host}:{here.port}\n"
             f"  What it can do    http://{here.host}:{here.port}/reference\n"
             f"  How it is         curl http://{here.host}:{here.port}/readyz\n"
-            "  Ctrl-C ends everything; the data stays.\n",
+            f"{mails}  Ctrl-C ends everything; the data stays.\n",
             flush=True,
         )
     return ready

@@ -1,4 +1,4 @@
-"""The mails of this machine, at the command line: where no mail server is named, none leaves it."""
+"""Mails at the command line: those that this machine kept, and addresses that refuse them."""
 
 import email
 import email.policy
@@ -10,6 +10,10 @@ import typer
 
 from api.operating import AsJson
 from api.terminal import refuse, say
+from domain.runtime.database import connect
+from domain.runtime.keys import Keyring
+from domain.runtime.settings import settings
+from domain.runtime.suppressing import Suppressed
 
 FOLDER: Final = Path("var/mail")
 Which = Annotated[
@@ -38,6 +42,22 @@ def mail(
     head = _head(message)
     words = "\n".join(f"{name.capitalize()}: {value}" for name, value in head.items())
     say({**head, "text": text}, f"{words}\n\n{text}", as_json=as_json)
+
+
+def lift(
+    address: Annotated[str, typer.Argument(help="To which no mail goes any more.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Send mail again to an address whose server had refused it for good."""
+    suppressed = Suppressed(Keyring(settings().master_key_bytes))
+    with connect(settings().database_url, "casebook lift", autocommit=True) as conn:
+        lifted = suppressed.lift(conn, address)
+    if lifted is None:
+        refuse(f"No mail to {address} is held back.")
+    why, since = lifted
+    words = f"Mail goes to {address} again. Since {since:%Y-%m-%d %H:%M} it did not: {why}"
+    say({"address": address, "why": why, "since": since}, words, as_json=as_json)
 
 
 def read(file: Path) -> EmailMessage:

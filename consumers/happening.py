@@ -7,11 +7,12 @@ from typing import Final
 
 from domain import events as e
 from domain.case import Case
+from domain.commands import Forget
 from domain.fold import evolve, fold
 from domain.preferences import Kind
 from domain.recorded import Recorded
 from domain.sight import is_hidden
-from domain.values import Severity
+from domain.values import Severity, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ def kinds(happening: Happening) -> tuple[Kind, ...]:
             return (Kind.NOTE if is_hidden(case, event) else Kind.POST, Kind.MENTION)
         case e.AttachmentAdded():
             return () if _comes_with_words(happening) else (Kind.FILE,)
+        case e.Redacted(slot=Slot.PERSONAL):
+            return ()
+        case e.RecipientsChanged() if _is_forgetting(happening.recorded):
+            return ()
         case e.RecipientsChanged():
             created = any(isinstance(one, e.Created) for one in happening.earlier)
             return (Kind.CREATED if created else Kind.ADDED,)
@@ -62,6 +67,11 @@ def kinds(happening: Happening) -> tuple[Kind, ...]:
             return (Kind.CLOSED, Kind.SURVEY)
     kind = _ALONE.get(type(event))
     return (kind,) if kind else ()
+
+
+def _is_forgetting(recorded: Recorded) -> bool:
+    """Whether addresses were only written anew, because all that named somebody was destroyed."""
+    return recorded.command is not None and recorded.command.name == Forget.__name__
 
 
 def _status_changed(happening: Happening) -> bool:

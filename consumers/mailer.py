@@ -27,6 +27,7 @@ from domain.runtime.codec import Codec
 from domain.runtime.database import connect
 from domain.runtime.keys import Keyring
 from domain.runtime.settings import Settings
+from domain.runtime.suppressing import Suppressed
 from domain.runtime.unsubscribing import Ending
 from projections.follower import once_connected, passes, why
 
@@ -42,9 +43,10 @@ class Mailer:
     """Sends mails one after the other, over one connection to the mail server."""
 
     def __init__(self, settings: Settings) -> None:
-        self._keyring = Keyring(settings.master_key_bytes)
+        keyring = Keyring(settings.master_key_bytes)
         ending = Ending(settings.master_key_bytes)
-        self._letters = Letters(Roster(Codec(self._keyring)), ending, settings.site)
+        self._letters = Letters(Roster(Codec(keyring)), ending, settings.site)
+        self._suppressed = Suppressed(keyring)
         self._mail_from = settings.mail_from
         sender = parseaddr(settings.mail_from)[1]
         self._office = PostOffice(Server.at(settings.smtp.get_secret_value()), sender)
@@ -102,8 +104,7 @@ class Mailer:
     async def _send(
         self, conn: Connection[TupleRow], deliveries: Sequence[Due], letter: Letter
     ) -> None:
-        digest = bytes.fromhex(self._keyring.digest(f"mail {letter.recipient}".encode()))
-        if reason := mailing.suppression(conn, digest):
+        if reason := self._suppressed.why(conn, letter.recipient):
             mailing.suppressed(conn, deliveries, reason)
             return
         if when := mailing.crowded(conn, deliveries[0].recipient):
@@ -116,7 +117,7 @@ class Mailer:
             mailing.suppressed(conn, deliveries, "the address is none that mail can be sent to")
         except Refused as refusal:
             mailing.refused(conn, deliveries, refusal.answer)
-            mailing.suppress(conn, digest, refusal.answer)
+            self._suppressed.add(conn, letter.recipient, refusal.answer)
             log.warning(MAIL_REFUSED, delivery=str(letter.delivery), answer=refusal.answer)
         except NotTaken as failure:
             mailing.failed(conn, deliveries, failure.answer)

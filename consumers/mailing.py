@@ -59,10 +59,6 @@ SOON: Final = """
 SELECT extract(epoch FROM min(due_at) - now()) FROM desk.deliveries
  WHERE channel = 'email' AND state IN ('waiting', 'digest')
 """
-SUPPRESSED: Final = "SELECT why FROM desk.suppressed WHERE digest = %(digest)s"
-SUPPRESS: Final = """
-INSERT INTO desk.suppressed (digest, why) VALUES (%(digest)s, %(why)s) ON CONFLICT DO NOTHING
-"""
 
 
 def due(conn: Connection[TupleRow]) -> Due | None:
@@ -127,17 +123,6 @@ def later(conn: Connection[TupleRow], deliveries: Sequence[Due], when: datetime,
     """It waits until then."""
     for one in deliveries:
         conn.execute(LATER, {"id": one.id, "due": when, "why": why})
-
-
-def suppression(conn: Connection[TupleRow], digest: bytes) -> str | None:
-    """Why no mail goes to an address; None: it does."""
-    row = conn.execute(SUPPRESSED, {"digest": digest}).fetchone()
-    return row[0] if row else None
-
-
-def suppress(conn: Connection[TupleRow], digest: bytes, why: str) -> None:
-    """No mail goes to an address until somebody lifts it."""
-    conn.execute(SUPPRESS, {"digest": digest, "why": why})
 
 
 def seconds_to_next(conn: Connection[TupleRow]) -> float | None:

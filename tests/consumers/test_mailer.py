@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Thread
 from uuid import UUID
 
 import psycopg
@@ -144,6 +145,20 @@ def test_what_is_sent_is_recorded_and_not_sent_again(desk: Desk, sink: Sink) -> 
     assert len(sink.received) == first
     assert {state for of in states(desk).values() for state in of} == {"sent"}
     assert answers(desk) == ["taken"] * first
+
+
+def test_several_mailers_side_by_side_send_each_mail_once(desk: Desk, sink: Sink) -> None:
+    for _ in range(3):
+        posted(desk)
+    sink.pause = 0.02
+    beside = [Thread(target=mailed, args=(desk, sink)) for _ in range(3)]
+    for one in beside:
+        one.start()
+    for one in beside:
+        one.join()
+    sink.pause = 0.0
+    assert {state for of in states(desk).values() for state in of} == {"sent"}
+    assert len(received_ids(sink)) == len(set(received_ids(sink))) == len(answers(desk))
 
 
 def answers(desk: Desk) -> list[str]:

@@ -62,7 +62,7 @@ def may_see(case: Case, recorded: Recorded, id_: UUID, person: Person) -> bool:
     return person.active and shown and sees(case, id_, actor)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(happenings, wishes, moved, st.sampled_from(CAUSES))
 def test_nobody_is_told_what_they_may_not_see_or_did_themselves_or_twice(
     past: list[Recorded],

@@ -16,6 +16,7 @@ from domain import commands as c
 from domain import events as e
 from domain.preferences import Channel, Digest, Preferences, Silence
 from domain.recorded import Recorded
+from domain.runtime.consuming import all_parked
 from domain.runtime.database import connect
 from domain.runtime.store import Outcome, Store
 from domain.values import Actor
@@ -114,6 +115,8 @@ def test_what_is_handled_again_makes_nothing_anew(desk: Desk) -> None:
     before = delivered(desk.settings)
     drained(desk, replace(notifier(desk.settings), name="again"))
     assert delivered(desk.settings) == before
+    with connect(desk.settings.database_url, "casebook test", autocommit=True) as conn:
+        assert all_parked(conn) == []
 
 
 def test_an_event_that_fails_leaves_no_delivery(desk: Desk) -> None:
@@ -182,3 +185,23 @@ def test_addresses_are_forgotten_with_the_case(desk: Desk) -> None:
     rows: list[Delivered] = delivered(desk.settings)
     assert not [row for row in rows if "@" in row.recipient]
     assert len([row for row in rows if row.recipient == ""]) == 5
+
+
+def test_who_is_forgotten_is_named_no_longer_and_nobody_is_told_of_it(desk: Desk) -> None:
+    async def life(store: Store) -> None:
+        case = await raised(store)
+        copied = c.ChangeRecipients(add=("rob@acme.com", "clara@acme.de"))
+        await asked(store, case, copied, x.CLARA)
+        notified(desk)
+        before.extend(delivered(desk.settings))
+        forget = c.Forget(person=x.id_of(x.CLARA), email="clara@acme.de", reason="She left.")
+        await asked(store, case, forget, x.OPERATOR)
+
+    before: list[Delivered] = []
+    done(desk, life)
+    notified(desk)
+    after = delivered(desk.settings)
+    assert len(after) == len(before)
+    assert "clara@acme.de" in {row.recipient for row in before}
+    assert "clara@acme.de" not in {row.recipient for row in after}
+    assert "rob@acme.com" in {row.recipient for row in after}

@@ -11,8 +11,12 @@ import pytest
 from api.letterbox import read
 from consumers.email import composed
 from consumers.post_office import PostOffice, Server
+from domain.runtime.database import connect
+from domain.runtime.keys import Keyring
+from domain.runtime.suppressing import Suppressed
 from tests.consumers.test_email import SENDER, letter
 from tests.deploy.running import free_port, within
+from tests.desks import Desk
 from tests.journeys.test_command_line import Terminal, terminal
 
 __all__ = ["terminal"]
@@ -74,3 +78,16 @@ def test_a_person_lists_and_reads_what_was_kept(tmp_path: Path, terminal: Termin
     assert "Subject: [Case 00000042] It is slow" in shown
     assert "First." in shown
     assert terminal.casebook("mail", "3", *folder).status == 2
+
+
+def test_an_operator_lets_mail_go_again_to_an_address_that_refused_it(
+    desk: Desk, terminal: Terminal
+) -> None:
+    keyring = Keyring(desk.settings.master_key_bytes)
+    with connect(desk.settings.database_url, "test", autocommit=True) as conn:
+        Suppressed(keyring).add(conn, "rob@acme.com", "550 no such user")
+        said = terminal.casebook("lift", "Rob@acme.com")
+        assert "550 no such user" in said.out
+        assert Suppressed(keyring).why(conn, "rob@acme.com") is None
+    again = terminal.casebook("lift", "rob@acme.com")
+    assert (again.status, again.err) == (2, "No mail to rob@acme.com is held back.\n")
