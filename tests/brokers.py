@@ -35,8 +35,9 @@ class Running:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        killed = self.process
+        killed.kill()
+        killed.wait()
 
     def _listens(self) -> bool:
         host, _, port = self.address.partition(":")

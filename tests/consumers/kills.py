@@ -70,8 +70,9 @@ class Kept:
             )
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        killed = self.process  # another takes its place as soon as it has ended
+        killed.kill()
+        killed.wait()
 
 
 class Work:
@@ -127,7 +128,10 @@ def survive(
         with Work(settings).going_on():
             stuck = _all_killed(desk, victims, kills, kept)
         assert not stuck, (stuck, _said(folder))
-        assert within(PATIENCE, lambda: _taken(desk) >= head(settings)), _said(folder)
+        assert within(PATIENCE, lambda: _taken(desk) >= head(settings)), (
+            _stand(desk),
+            _said(folder),
+        )
     finally:
         relay.kill()
         sink.kill()
@@ -166,6 +170,18 @@ def _start_again(kept: Mapping[str, Kept | Running]) -> None:
     for one in kept.values():
         if one.process.poll() is not None:
             one.spawn()
+
+
+def _stand(desk: Desk) -> str:
+    with psycopg.connect(desk.settings.database_url) as conn:
+        published = conn.execute("SELECT topics, position, failure FROM desk.relayed").fetchall()
+        handled = conn.execute("SELECT position, gaps FROM desk.consumers").fetchall()
+        parked = conn.execute("SELECT stream, version, reason FROM desk.parked").fetchall()
+    missing = sorted(set(logged(desk)) - set(noted(desk)))
+    return (
+        f"{_taken(desk)} of {head(desk.settings)} taken; published {published}; handled {handled}; "
+        f"parked {parked}; the first that are missing {missing[:5]}"
+    )
 
 
 def _said(folder: Path) -> list[str]:
