@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from api import (
     activity,
+    asyncapi,
     attachments,
     bulk,
     cases,
@@ -75,6 +76,7 @@ ROUTED = (
     problems,
     reference,
     schemas,
+    asyncapi,
     signing_in,
     configuration,
     read_models,

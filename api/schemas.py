@@ -1,6 +1,6 @@
-"""What the data of each event looks like where it leaves the house: JSON Schema, and AsyncAPI.
+"""What the data of each event looks like where it leaves the house: JSON Schema.
 
-Source: JSON Schema 2020-12; AsyncAPI 3.1.
+Source: JSON Schema 2020-12.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from domain.events import Event, desk_fields, unshown_fields
 from domain.runtime.codec import NAMES, current_version
 from domain.runtime.sealing import Each, Plan, sealed_fields
 from domain.values import Slot
-from projections.envelope import SCHEMAS, SPECVERSION
+from projections.envelope import SCHEMAS
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,7 +41,6 @@ WORDS: Final[Schema] = {
 }
 # Which of a case's ties and people a reader is told depends on the reader.
 BY_READER: Final = frozenset({"case", "number", "follows", "assignee"})
-STREAM: Final = "/api/v1/events/stream"
 
 
 @router.get("/schemas/")
@@ -69,12 +68,6 @@ async def one_schema(name: str, version: int, given: Given) -> Response:
         raise HTTPException(404)
     address = f"{given.site}{SCHEMAS}{name}/{version}"
     return JSONResponse({"$schema": DIALECT, "$id": address, **schema_of(name)}, media_type=TYPE)
-
-
-@router.get("/asyncapi.json")
-async def asyncapi(request: Request, given: Given) -> Response:
-    """How events are had as they happen, for programs."""
-    return JSONResponse(described(given.site, request.app.version))
 
 
 @cache
@@ -126,55 +119,3 @@ def _words(of: Schema, plan: Plan, definitions: dict[str, Schema]) -> Schema:
     name = of["$ref"].rpartition("/")[2]
     definitions[name] = _outward(definitions[name], plan, definitions)
     return of
-
-
-def described(site: str, release: str) -> dict[str, Any]:
-    """The description of all that is sent."""
-    messages = {name: _message(name) for name in NAMES}
-    refs = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
-    return {
-        "asyncapi": "3.1.0",
-        "info": {
-            "title": "Casebook",
-            "version": release,
-            "description": "What happens in support cases, in the order of one log without a gap.",
-        },
-        "defaultContentType": "application/cloudevents+json",
-        "servers": {
-            "http": {"host": site.split("//")[1], "protocol": site.partition(":")[0]},
-        },
-        "channels": {
-            "stream": {
-                "address": STREAM,
-                "title": "Server-sent events that resume by Last-Event-ID, the position.",
-                "servers": [{"$ref": "#/servers/http"}],
-                "messages": refs,
-            },
-        },
-        "operations": {
-            "follow": {"action": "receive", "channel": {"$ref": "#/channels/stream"}},
-        },
-        "components": {"messages": messages, "schemas": {"Words": WORDS}},
-    }
-
-
-def _message(name: str) -> dict[str, Any]:
-    said = schema_of(name)["description"]
-    return {
-        "name": name,
-        "title": said.partition(".")[0],
-        "contentType": "application/cloudevents+json",
-        "payload": {
-            "type": "object",
-            "required": ["specversion", "id", "source", "type", "sequence", "data"],
-            "properties": {
-                "specversion": {"const": SPECVERSION},
-                "id": {"type": "string", "description": "Stream and version."},
-                "source": {"type": "string", "description": "The log and its epoch."},
-                "type": {"const": name},
-                "sequence": {"type": "string", "description": "The position, in 20 digits."},
-                "prev": {"type": "string", "description": "The one before, in the reader's view."},
-                "data": {"$ref": f"{SCHEMAS}{name}/{current_version(name)}"},
-            },
-        },
-    }

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 from psycopg import Connection
@@ -12,7 +12,10 @@ from psycopg.rows import TupleRow
 from consumers.notices import Notice
 from domain.preferences import Channel, Digest, Preferences
 from domain.recorded import Recorded
+from domain.runtime.database import Reading
+from projections.subscriptions import Standing
 
+_STOPS: Final = UUID("b8b0c4b2-3b55-5c0f-9c6d-0d8f4d7a1e22")
 DAILY_HOUR: Final = 6  # UTC: when a day's digest goes out
 IN_APP, MAIL = "noticed", "mail_waits"  # who listens: streams of people, and the mailer
 
@@ -26,6 +29,14 @@ SELECT r.id, %(stream)s, %(version)s, %(position)s, r.recipient, r.relation, r.c
        due_at timestamptz)
     ON CONFLICT (id) DO NOTHING
 RETURNING recipient, channel
+"""
+# By mail alone: what is told in the portal belongs to a case.
+RECORD_STOPPED: Final = """
+INSERT INTO desk.deliveries (id, stream, version, position, recipient, relation, channel, kind,
+                             state)
+VALUES (%(id)s, %(subscription)s, 1, %(position)s, %(owner)s, 'owner', 'email',
+        'subscription stopped', 'waiting')
+    ON CONFLICT (id) DO NOTHING
 """
 WISHES: Final = "SELECT person, chosen FROM desk.preferences WHERE person = ANY(%(people)s)"
 ENDED: Final = "SELECT recipient FROM desk.unsubscribed WHERE stream = %(stream)s"
@@ -56,6 +67,14 @@ def record(
         conn.execute(TELL, {"channel": IN_APP, "whom": whom})
     if len(told) < len(made):
         conn.execute(TELL, {"channel": MAIL, "whom": ""})
+
+
+async def record_stopped(conn: Reading, of: Standing, owner: UUID) -> None:
+    """Writes that an owner is to be told: a webhook has stopped where it stands."""
+    id_ = uuid5(_STOPS, f"{of.id} {of.run} {owner}")
+    place = {"id": id_, "subscription": of.id, "position": of.position, "owner": str(owner)}
+    await conn.execute(RECORD_STOPPED, place)
+    await conn.execute(TELL, {"channel": MAIL, "whom": ""})
 
 
 def wishes(conn: Connection[TupleRow], people: Collection[UUID]) -> dict[UUID, Preferences]:

@@ -51,7 +51,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What one recipient is told. `case` None: a digest, which belongs to no thread."""
+    """What one recipient is told.
+
+    `case` None: a digest, which belongs to no thread, or something that is no case's, `about` which
+    the mail is then.
+    """
 
     delivery: UUID
     recipient: str
@@ -61,10 +65,11 @@ class Letter:
     because: str
     ends: str
     unsubscribe: str
+    about: str | None = None
 
     @property
     def is_digest(self) -> bool:
-        return self.case is None
+        return self.case is None and self.about is None
 
     @property
     def link(self) -> str | None:
@@ -73,6 +78,8 @@ class Letter:
     @property
     def title(self) -> str:
         """The subject of the mail: the same in all mails of a case, as threads need it."""
+        if self.about is not None:
+            return one_line(self.about)[:LONGEST_SUBJECT]
         first = self.items[0]
         if not self.is_digest:
             return one_line(f"[Case {first.number}] {first.subject}")[:LONGEST_SUBJECT]

@@ -13,12 +13,13 @@ from time import monotonic
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from consumers import deliveries
 from consumers.ledger import Lane, Ledger, Superseded, came_of
 from consumers.schedule import MOST_TRIES, Meaning, meaning_of, pause_after
 from consumers.sending import Answer
 from consumers.watching import View
 from domain.recorded import Recorded
-from domain.runtime.database import Pool
+from domain.runtime.database import Pool, Reading
 from projections import attempts, set_aside, subscriptions
 from projections.attempts import Sent, sent_of
 from projections.set_aside import SetAside
@@ -26,11 +27,9 @@ from projections.subscriptions import GONE, STOPPED, Standing
 
 MOST_EVENTS: Final = 100  # of a round
 MOST_LANES: Final = 8  # that send at once to one receiver
-FRESH_SECONDS: Final = 0.25  # as long as what was read, and by which rights, need not be read again
+FRESH_SECONDS: Final = 0.25  # what was read longer ago, or by the rights of then, is read again
 
 Post: TypeAlias = Callable[[Sent, bytes], Awaitable[Answer]]
-Sight: TypeAlias = Callable[[], Awaitable[View]]
-"""The owner's rights as they are at each try. Superseded: there is no such owner any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Plan:
     """What is due, and up to which position that is all there is.
 
     `is_full`: there is more behind it. `before`: by the position of an event that of the one before
-    in the owner's view, as it was read at `read_at`.
+    in the owner's view, as it was at `read_at`.
     """
 
     lanes: Sequence[Lane]
@@ -52,7 +51,7 @@ async def planned(
     view: View, standing: Standing, cases: Sequence[SetAside], after: int, now: datetime
 ) -> Plan:
     """What is due of a subscription that stands at `after`."""
-    read_at, through = monotonic(), max(after, await view.through())
+    through = max(after, await view.through())
     page = await view.page(after, MOST_EVENTS, through) if through > after else []
     is_full = len(page) == MOST_EVENTS
     up_to = page[-1].position if is_full else through
@@ -68,7 +67,7 @@ async def planned(
             rest = await view.page(case.position - 1, MOST_EVENTS, up_to, case.stream)
             due = [recorded for recorded in rest if recorded.position not in taken]
             lanes.append(Lane(case.stream, due, case, len(rest) < MOST_EVENTS))
-    return Plan(lanes, up_to, is_full, before, read_at)
+    return Plan(lanes, up_to, is_full, before, monotonic())
 
 
 async def _before(view: View, after: int, page: Sequence[Recorded]) -> Mapping[int, int]:
@@ -80,10 +79,11 @@ class Round:
     """Sends a plan. Nothing is written once the subscription was moved by somebody else."""
 
     def __init__(
-        self, pool: Pool, standing: Standing, sight: Sight, post: Post, plan: Plan
+        self, pool: Pool, standing: Standing, post: Post, plan: Plan, owner: UUID | None
     ) -> None:
-        self._pool, self._standing, self._sight, self._post = pool, standing, sight, post
-        self._plan = plan
+        """`owner` is told should it stop; None: nobody can be."""
+        self._pool, self._standing, self._post, self._plan = pool, standing, post, plan
+        self._owner = owner
         self._ledger = Ledger(pool, standing, plan.lanes, plan.up_to)
         self._turn = asyncio.Semaphore(MOST_LANES)
         self._away: Answer | None = None
@@ -112,16 +112,22 @@ class Round:
                 await set_aside.drop(conn, self._standing.id, [lane.stream])
         for number, recorded in enumerate(lane.events):
             async with self._turn:
-                body = None if self._away else await self._body(recorded, view)
-                if self._away or not await self._sent(lane, number, body):
+                if self._away or self._is_stale:
+                    return
+                if not await self._sent(lane, number, await self._body(recorded, view)):
                     return
 
     async def _body(self, recorded: Recorded, view: View) -> bytes | None:
         """What is sent now; None: the owner may not see it any more."""
         before = self._plan.before.get(recorded.position)
-        if before is not None and monotonic() - self._plan.read_at < FRESH_SECONDS:
+        if before is not None:
             return await view.told(recorded, before)
-        return await (await self._sight()).one(recorded.position)
+        return await view.one(recorded.position)
+
+    @property
+    def _is_stale(self) -> bool:
+        """Whether the rest is for another round, by the rights of then."""
+        return monotonic() - self._plan.read_at > FRESH_SECONDS
 
     async def _sent(self, lane: Lane, number: int, body: bytes | None) -> bool:
         """Whether the lane goes on behind this event."""
@@ -147,7 +153,7 @@ class Round:
         why = "The receiver answered 410: it wants nothing any more."
         async with self._pool.connection() as conn, conn.transaction():
             await attempts.add(conn, self._standing.id, came_of(sent, answer))
-            await subscriptions.ended(conn, self._standing, GONE, why)
+            await self._stop(conn, GONE, why)
         raise Superseded  # whatever else is on its way moves nothing either
 
     async def _stay_away(self, answer: Answer) -> None:
@@ -155,9 +161,13 @@ class Round:
         status = answer.status
         why = f"The receiver answered {status}." if status else answer.text
         pause = pause_after(self._standing.failures + 1, answer.retry_after)
-        async with self._pool.connection() as conn:
+        async with self._pool.connection() as conn, conn.transaction():
             if pause:
                 await subscriptions.failed(conn, self._standing, datetime.now(UTC) + pause, why)
             else:
                 whole = f"Tried {MOST_TRIES} times over three days. {why}"
-                await subscriptions.ended(conn, self._standing, STOPPED, whole)
+                await self._stop(conn, STOPPED, whole)
+
+    async def _stop(self, conn: Reading, state: str, why: str) -> None:
+        if await subscriptions.ended(conn, self._standing, state, why) and self._owner:
+            await deliveries.record_stopped(conn, self._standing, self._owner)

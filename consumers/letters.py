@@ -13,6 +13,7 @@ from consumers.email import Item, Letter
 from consumers.happening import Happening, happening
 from consumers.notices import actor_of
 from consumers.roster import Roster
+from consumers.stopped import Withheld, stopped
 from domain import events as e
 from domain.configuration import Account, Person
 from domain.fold import case_of
@@ -34,14 +35,6 @@ _BECAUSE: Final = {
 _DIGEST: Final = "You receive this because you asked for what happens in one mail."
 ENDS, ENDS_DIGEST = "End the mails of this case", "End these mails"
 SOMEBODY: Final = "somebody of the desk"
-
-
-class Withheld(Exception):
-    """It is not sent: {why}."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +70,9 @@ class Letters:
         Raises:
             Withheld: the recipient may not be told of it, or not any more.
         """
+        if due.kind is Kind.STOPPED:
+            end = self._unsubscribe(End(due.id, of_all=False))
+            return stopped(conn, due.id, due.stream, due.recipient, self._roster, end)
         history = self._roster.history(conn, due.stream)
         reader, item = self._told(conn, due, history)
         return Letter(

@@ -13,7 +13,7 @@ from consumers.mentions import called
 from consumers.notices import Circle
 from domain import events as e
 from domain.case import Case
-from domain.configuration import Account, Person
+from domain.configuration import Account, Person, Subscription
 from domain.preferences import Channel
 from domain.recorded import Recorded
 from domain.runtime.codec import NAME_OF, Codec
@@ -65,6 +65,11 @@ class Roster:
         """The account as it is now."""
         found = dict(self._documents(conn, [account])).get(account)
         return found if isinstance(found, Account) else None
+
+    def subscription(self, conn: Connection[TupleRow], stream: UUID) -> Subscription | None:
+        """The subscription as it is now."""
+        found = dict(self._documents(conn, [stream])).get(stream)
+        return found if isinstance(found, Subscription) else None
 
     def _documents(
         self, conn: Connection[TupleRow], streams: Collection[UUID]

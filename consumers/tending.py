@@ -43,6 +43,8 @@ class Post:
     keyring: Keyring
     house: House
     sender: Sender
+    tells_owners: bool
+    """Whether there is a mail server."""
 
 
 class Tended:
@@ -128,7 +130,8 @@ class Tended:
         document = (await self._by.house.documents.all([self.id]))[self.id].document
         assert isinstance(document, Subscription), "it was there a moment ago"
         post = await self._posting(document)
-        await Round(self._by.pool, standing, self._sight, post, plan).run(view)
+        owner = document.owner if self._by.tells_owners else None
+        await Round(self._by.pool, standing, post, plan, owner).run(view)
         return 0
 
     async def _posting(self, document: Subscription) -> Callable[[Sent, bytes], Awaitable[Answer]]:
@@ -154,12 +157,6 @@ class Tended:
         if owner is None or not isinstance(owner.document, Person) or not owner.document.active:
             return None
         return View.of(self._by.house, found[0], owner.document)
-
-    async def _sight(self) -> View:
-        view = await self._view()
-        if view is None:
-            raise Superseded
-        return view
 
     async def _pass(self, standing: Standing, position: int) -> None:
         ahead = [one for one in standing.ahead if one > position]

@@ -28,9 +28,10 @@ from projections import attempts, subscriptions
 from projections.envelope import source_of
 from projections.subscriptions import CHANNEL
 
-ONE_DELIVERS: Final = 0x0CA5EB003  # the advisory lock of the one that sends
+ONE_DELIVERS: Final = 0x0CA5EB005  # the advisory lock of the one that sends
 STANDBY_SECONDS: Final = 0.5
 GATHER_SECONDS: Final = 0.02  # what moves in quick succession wakes once
+CANCEL_SECONDS: Final = 0.2
 FORGET_SECONDS: Final = 3_600.0
 MOST_CONNECTIONS: Final = 8
 MOST_RESOLVING: Final = 32  # threads: a name server that hangs holds up one for each name
@@ -61,7 +62,8 @@ async def delivering(given: Settings, sender: Sender) -> None:
         reader = Reader(pool, codec)
         source = source_of(*await reader.identity())
         house = House(reader, Documents(pool, codec), source, given.site)
-        await Deliverer(Post(pool, keyring, house, sender)).run(ear)
+        post = Post(pool, keyring, house, sender, bool(given.smtp))
+        await Deliverer(post).run(ear)
 
 
 async def _wait_for_the_lead(ear: Reading) -> None:
@@ -102,9 +104,11 @@ class Deliverer:
                         looked = float("-inf")  # a new one: taken in at once
                 await asyncio.sleep(GATHER_SECONDS)
         finally:
-            for task in self._at_work:
-                task.cancel()
-            await asyncio.gather(*self._at_work, return_exceptions=True)
+            # Again and again: before Python 3.12 `wait_for`, in libraries, may lose it.
+            while left := [task for task in self._at_work if not task.done()]:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left, timeout=CANCEL_SECONDS)
 
     def _rang(self, channel: str, payload: str) -> bool:
         """Wakes whom it concerns; False: nobody tends to that one yet."""

@@ -28,6 +28,7 @@ class Relation(StrEnum):
     TEAM = "team"
     ADMIN = "admin"
     CC = "cc"
+    OWNER = "owner"
 
 
 class Kind(StrEnum):
@@ -56,6 +57,7 @@ class Kind(StrEnum):
     AWAIT = "await"
     SURVEY = "survey"
     REMINDER = "reminder"
+    STOPPED = "subscription stopped"
 
 
 class Digest(StrEnum):

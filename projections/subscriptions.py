@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from psycopg.rows import class_row
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
 
 from domain.runtime.database import Reading
 from domain.runtime.keys import Keyring
@@ -57,6 +58,7 @@ ENDED: Final = """
 UPDATE desk.subscriptions SET state = %(state)s, why = %(why)s, next_try = NULL, run = run + 1
  WHERE id = %(id)s AND run = %(run)s AND state = 'active'
 """
+WHY: Final = "SELECT why FROM desk.subscriptions WHERE id = %(id)s AND state <> 'active'"
 ENABLED: Final = """
 UPDATE desk.subscriptions
    SET state = 'active', why = NULL, run = run + 1,
@@ -174,6 +176,12 @@ async def ended(conn: Reading, of: Standing, state: str, why: str) -> bool:
     """It is sent nothing until somebody enables it; it stands where it stood."""
     asked = {"id": of.id, "run": of.run, "state": state, "why": why}
     return (await conn.execute(ENDED, asked)).rowcount > 0
+
+
+def why_ended(conn: Connection[TupleRow], id_: UUID) -> str | None:
+    """Why it is sent nothing; None: it is sent what there is."""
+    row = conn.execute(WHY, {"id": id_}).fetchone()
+    return row[0] if row else None
 
 
 async def enabled(conn: Reading, id_: UUID) -> None:

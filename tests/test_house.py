@@ -129,3 +129,13 @@ def test_a_file_answers_one_question() -> None:
     code = (file for file in tracked("*.py") if file.relative_to(ROOT).parts[0] != "tests")
     lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in code}
     assert {f: n for f, n in lengths.items() if n > LONGEST and f not in LONGER} == {}
+
+
+def test_no_two_locks_of_the_database_have_the_same_key() -> None:
+    found = [
+        key
+        for file in tracked("domain/*.py", "projections/*.py", "consumers/*.py")
+        for key in re.findall(r"^ONE_[A-Z]+.*= (0x[0-9A-F]+)", file.read_text(), re.MULTILINE)
+    ]
+    assert len(found) >= 6
+    assert len(found) == len(set(found)), found

@@ -120,7 +120,13 @@ def references(value: Any) -> Iterator[str]:  # noqa: ANN401  JSON
 def test_whatever_the_description_of_what_is_sent_refers_to_is_there(asked: Http) -> None:
     told = asked.client.get("/asyncapi.json").json()
     assert told["asyncapi"] == "3.1.0"
-    assert told["components"]["messages"].keys() == NAMES.keys()
+    assert told["components"]["messages"].keys() == {n + e for n in NAMES for e in ("", ".binary")}
+    assert {one["address"] for one in told["channels"].values()} == {
+        "/api/v1/events/stream",
+        None,
+        "cases.events.v1",
+        "configuration.events.v1",
+    }
     found = list(references(told))
     assert found
     for ref in found:
@@ -128,7 +134,7 @@ def test_whatever_the_description_of_what_is_sent_refers_to_is_there(asked: Http
             assert asked.client.get(ref).status_code == 200, ref
             continue
         here: Any = told
-        for part in ref.removeprefix("#/").split("/"):
+        for part in ref.removeprefix("#/").split("/"):  # no name has a slash
             here = here[part]
         assert here
 

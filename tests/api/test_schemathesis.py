@@ -28,7 +28,7 @@ CHECKS = [
 ]
 # What would end the tokens with which all of this is asked.
 NOT_ASKED = {"revoke_token", "rotate_token", "deactivate", "set_person", "set_account"}
-ENDLESS = {"stream_events"}
+ENDLESS = {"stream_events", "stream_notifications"}
 OF_NOTHING = {"livez", "readyz", "version"}  # which nothing can be wrong about
 UNEXPECTED = {"request_failed", "request_took_too_long"}
 

@@ -157,7 +157,7 @@ def elsewhere(http: Http, case: str, numbers: list[str]) -> list[object]:
     changes = http.get(x.CLARA, "/cases/changes").json()["cases"]
     return [
         [(one["kind"], one["type"], one["internal"], one["post"] is None) for one in activity],
-        [(one["type"], one["withheld"], one["internal"], sorted(one["data"])) for one in feed],
+        [(one["type"], sorted(one), one["visibility"], sorted(one["data"])) for one in feed],
         [numbers.index(one["number"]) for one in changes if one["number"] in numbers],
     ]
 

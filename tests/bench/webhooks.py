@@ -41,7 +41,9 @@ def measure() -> list[Figure]:
             receiver = running.enter_context(Receiver(timed).listening())
             subscribe(port, desk, by, receiver, internal=internal)
             late.append(timed)
-        answered = commanded(port, desk)
+        first = commanded(port, desk, 1)
+        assert within(30, lambda: all(first.keys() <= timed.at.keys() for timed in late))
+        answered = commanded(port, desk, COMMANDS)
         everything = [sorted(timed.lateness(answered)) for timed in late]
         speed = drained(port, desk)
     return [*latency("the desk's", everything[0]), *latency("a customer's", everything[1]), speed]
@@ -103,11 +105,11 @@ def posted(
     return told
 
 
-def commanded(port: int, desk: Desk) -> dict[int, float]:
+def commanded(port: int, desk: Desk, count: int) -> dict[int, float]:
     """When each command was answered, by its position: 50 a second."""
     asking, answered = http.client.HTTPConnection("127.0.0.1", port), {}
     due = time.perf_counter()
-    for _ in range(COMMANDS):
+    for _ in range(count):
         time.sleep(max(0.0, due - time.perf_counter()))
         due += 1 / A_SECOND
         told = posted(asking, desk, CLARA, "/cases", CREATE)

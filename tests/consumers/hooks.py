@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic, sleep
@@ -142,9 +142,10 @@ def sending(settings: Settings, sender: Sender | None = None) -> Iterator[None]:
         yield
     finally:
         loop, task = began[0]
-        if thread.is_alive():
-            loop.call_soon_threadsafe(task.cancel)
-        thread.join(20)
+        while thread.is_alive():  # before Python 3.12 a library may lose that it was said
+            with suppress(RuntimeError):  # it has just ended
+                loop.call_soon_threadsafe(task.cancel)
+            thread.join(0.2)
 
 
 def subscribed(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from consumers.lanes import MOST_LANES
 from consumers.schedule import MOST_TRIES
 from consumers.sending import Sender
 from tests import examples as x
@@ -229,6 +230,17 @@ def test_an_event_is_skipped_with_a_reason_that_is_kept(hooks: Http) -> None:
         assert f"Skipped by {x.SUE.id}: It cannot read it." in said
         again = hooks.post(x.SUE, f"/subscriptions/{subscription['id']}/parked/{case}/skip", skip)
         assert (again.status_code, again.json()["type"]) == (404, "/problems/not-set-aside")
+
+
+def test_when_a_receiver_goes_away_only_what_is_on_its_way_comes_to_it(hooks: Http) -> None:
+    with hooked(hooks, lambda _: Said(503), types=POSTS) as (receiver, subscription):
+        asked_of(hooks, subscription, "disable", {})
+        for case in [hooks.raised(x.CLARA)["id"] for _ in range(3 * MOST_LANES)]:
+            hooks.done(x.CLARA, case, "post", text="One.")
+        hooks.shown()
+        asked_of(hooks, subscription, "enable", {})
+        until(partial(_failed, hooks, subscription, 1))
+        assert 1 <= len(receiver.came) <= MOST_LANES
 
 
 def test_while_a_receiver_is_away_only_one_knocks(hooks: Http) -> None:

@@ -33,7 +33,7 @@ def test_the_receiver_of_the_document_has_each_event_once(http: Http, tmp_path: 
             for text in ("One.", "Two."):
                 http.done(x.CLARA, case, "post", text=text)
             http.shown()
-            until(lambda: len(_kept(database)) == 2)
+            until(lambda: len(_kept(database)) == len(_attempts(http, made["id"])) == 2)
             rewind = f"/subscriptions/{made['id']}/rewind"
             http.post(x.ADA, rewind, {"position": made["position"]})
             http.done(x.CLARA, case, "post", text="Three.")

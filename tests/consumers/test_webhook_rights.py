@@ -5,10 +5,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from consumers.lanes import FRESH_SECONDS
 from domain.values import Actor, Role
 from tests import examples as x
 from tests.api.http import Http
-from tests.consumers.hooks import Said, asked_of, hooked, later, sending, standing, until
+from tests.consumers.hooks import Came, Said, asked_of, hooked, later, sending, standing, until
 
 
 def told_all(http: Http, case: str) -> None:
@@ -92,6 +93,28 @@ def test_what_became_internal_meanwhile_is_not_sent(hooks: Http) -> None:
         receiver.behaviour = lambda _: Said()
         later(hooks, subscription)
         until(lambda: closed_up(receiver))
+        assert "By mistake." not in words(receiver.taken)
+
+
+def test_what_became_internal_while_another_was_on_its_way_is_not_sent(hooks: Http) -> None:
+    with hooked(hooks, None, x.ADA, types=["case.posted"]) as (receiver, subscription):
+        asked_of(hooks, subscription, "disable", {}, x.ADA)
+        case = hooks.raised(x.CLARA)["id"]
+        for text in ("First.", "By mistake."):
+            hooks.done(x.ANNA, case, "post", text=text)
+        told_all(hooks, case)
+        entry = hooks.events(x.ANNA, case)[-2]["data"]["entry"]
+
+        def takes_long(came: Came) -> Said:
+            if "First." in came.body.decode():
+                hooks.done(x.ANNA, case, "make-internal", entry=entry)
+                hooks.shown()
+            return Said(hangs=2 * FRESH_SECONDS)
+
+        receiver.behaviour = takes_long
+        asked_of(hooks, subscription, "enable", {}, x.ADA)
+        until(lambda: closed_up(receiver))
+        assert "First." in words(receiver.taken)
         assert "By mistake." not in words(receiver.taken)
 
 
