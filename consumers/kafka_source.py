@@ -50,11 +50,15 @@ def from_kafka(
 
 
 def _once_there(ask: Callable[[], int]) -> int:
+    told = ""
     while True:
         try:
             return ask()
         except BrokerAway as error:
-            log.warning(KAFKA_AWAY, failure=type(error).__name__)
+            failure = type(error).__name__
+            if failure != told:
+                log.warning(KAFKA_AWAY, failure=failure)
+            told = failure
             sleep(PAUSE_SECONDS)
 
 

@@ -52,6 +52,10 @@ class NobodyListens(KafkaError):  # type: ignore[misc]  # untyped there
     """None of the brokers can be reached."""
 
 
+class TopicComing(KafkaError):  # type: ignore[misc]  # untyped there
+    """The topic is being made: nobody can say yet how it is."""
+
+
 class Tail(NamedTuple):
     """The last record of each partition that has one; `was_written`: something once was there."""
 
@@ -85,6 +89,8 @@ class Broker:
             resource = ConfigResource(ConfigResourceType.TOPIC, topic.name)
             told = admin.describe_configs([resource], config_filter="all")["topic"][topic.name]
             partitions = admin.describe_topics([topic.name])[0]["partitions"]
+        if not told or not partitions:
+            raise TopicComing
         has = {name: str(one["value"]) for name, one in told.items()}
         topic.check(has, [len(one["replica_nodes"]) for one in partitions], self.replicas)
         return len(partitions)

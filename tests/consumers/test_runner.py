@@ -112,6 +112,9 @@ def test_what_comes_again_is_skipped(sink: Desk) -> None:
     all_of_it = rows(sink)
     given(sink, all_of_it, all_of_it[3:], [all_of_it[-1]] * 3)
     assert noted(sink) == logged(sink)
+    with standing(sink) as cursor:
+        assert all_parked(cursor.conn) == []
+        assert cursor.conn.execute("SELECT gaps FROM desk.consumers").fetchall() == [(0,)]
 
 
 def test_a_gap_is_an_alarm_and_what_lacks_comes_from_the_log(sink: Desk) -> None:

@@ -47,11 +47,11 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
 
 
 class Running:
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *words: str, **settings: str) -> None:
         self.folder, self.port = folder, free_port()
         ours = {name: v for name, v in os.environ.items() if not name.startswith("CASEBOOK_")}
         self.process = subprocess.Popen(
-            [CASEBOOK, "up"],
+            [CASEBOOK, "up", *words],
             cwd=folder,
             env={**ours, "CASEBOOK_PORT": str(self.port), **settings},
             stdin=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import yaml
 
 from consumers.addresses import CLOSED
 from domain.runtime.database import ROLE
+from projections.topics import Topics
 from tests.deploy.described import (
     K8S,
     OPERATIONS,
@@ -339,14 +340,19 @@ def test_the_network_lets_through_what_is_used_and_no_more() -> None:
     assert [port["port"] for port in into["ports"]] == ["http"]
 
 
-def test_the_topic_is_kept_by_two_brokers_and_takes_the_largest_event() -> None:
-    (kafka,), (topic,) = of_kind(ALL["kafka"], "Kafka"), of_kind(ALL["kafka"], "KafkaTopic")
+def test_the_topics_are_kept_by_two_brokers_and_are_as_the_relay_wants_them() -> None:
+    (kafka,), topics = of_kind(ALL["kafka"], "Kafka"), of_kind(ALL["kafka"], "KafkaTopic")
     (pool,) = of_kind(ALL["kafka"], "KafkaNodePool")
-    for one in (topic, pool):
+    for one in (*topics, pool):
         assert one["metadata"]["labels"]["strimzi.io/cluster"] == kafka["metadata"]["name"]
-    assert topic["metadata"]["name"] == "cases.events.v1"
-    assert topic["spec"]["replicas"] == pool["spec"]["replicas"] == 3
-    assert topic["spec"]["config"]["min.insync.replicas"] == 2
-    assert topic["spec"]["config"]["max.message.bytes"] >= 1_048_588
-    assert topic["spec"]["config"]["cleanup.policy"] == "delete"
+    wanted = (Topics().cases, Topics().configuration, Topics().state)
+    there = {one["metadata"]["name"]: one["spec"] for one in topics}
+    assert set(there) == {topic.name for topic in wanted}
+    for topic in wanted:
+        spec = there[topic.name]
+        assert spec["replicas"] == pool["spec"]["replicas"] == 3
+        assert spec["config"]["min.insync.replicas"] == 2
+        has = {name: str(value).lower() for name, value in spec["config"].items()}
+        topic.check({**has, "message.timestamp.type": "CreateTime"}, [3], 3)
+        assert has["message.timestamp.type"] == "createtime"
     assert kafka["spec"]["kafka"]["config"]["auto.create.topics.enable"] is False

@@ -10,15 +10,18 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 
 from domain import commands as c
+from domain.recorded import Recorded
 from domain.runtime.history import page
 from domain.runtime.store import Store
 from projections import streaming
 from projections.envelope import attributes, source_of
+from projections.published import Publishing
 from projections.relay import Hole, TopicEmptied
 from projections.topics import Topic, Topics, TopicUnfit
 from tests import examples as x
 from tests.conftest import Database, require
 from tests.desks import CAUSE, Desk
+from tests.domain.encoded import CODEC, row
 from tests.domain.runtime.test_store import asked, on, raised
 from tests.projections.following import codec_of, head, projected
 from tests.projections.published import (
@@ -79,12 +82,12 @@ def test_the_context_of_an_event_is_that_of_the_feed(desk: Desk, kafka: str) -> 
         rows = page(conn, 0, 1_000)
         source = source_of(*conn.execute("SELECT id, epoch FROM log.identity").fetchone() or ())
     by_position = {int(one.headers["ce_sequence"]): one.headers for one in events_in(settings)}
-    for row in rows:
-        told = attributes(codec_of(settings).decode(row), source=source)
-        headers = by_position[row.position]
+    for kept in rows:
+        told = attributes(codec_of(settings).decode(kept), source=source)
+        headers = by_position[kept.position]
         assert headers["content-type"] == told.pop("datacontenttype")
         assert {n: headers[f"ce_{n}"] for n in told} == {n: str(v) for n, v in told.items()}
-        assert headers["ce_leaf"] == sha256(row.state).hexdigest()
+        assert headers["ce_leaf"] == sha256(kept.state).hexdigest()
 
 
 def test_kcat_reads_cloud_events_that_their_own_library_accepts(desk: Desk, kafka: str) -> None:
@@ -128,6 +131,17 @@ def test_no_word_and_nothing_personal_is_published_unless_asked_for(
     assert withheld["case.recipients-changed"] == "recipients"
     assert withheld["person.set"] == "document.email,document.name"
     assert withheld["case.assigned"] is None
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_key_of_a_file_is_published_to_nobody(full: bool) -> None:
+    kept = Recorded(x.FILE_ADDED.event, x.CASE, 3, x.FRIDAY, x.ANNA)
+    stored = row(CODEC.encode(kept))
+    value, headers = Publishing(CODEC, "here", full).event(stored)
+    told = {name: told.decode() for name, told in headers}
+    assert "key" not in json.loads(value)
+    assert told.get("ce_withheld") == (None if full else "digest,name")
+    assert ("patch.zip" in value.decode()) is full
 
 
 @pytest.mark.parametrize(
