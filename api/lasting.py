@@ -6,7 +6,6 @@ Source: HTML, 9.2 (server-sent events).
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -19,6 +18,7 @@ from api.errors import problem_of
 from api.feed import ProcessEnds, ReaderTooSlow, RightsChanged
 from api.passage import passage_of
 from api.serving import cut
+from domain.runtime.tasks import ended
 
 TICK_SECONDS: Final = 0.4  # how soon it is seen that rights are gone, or that the process ends
 BEAT_SECONDS: Final = 5.0
@@ -64,10 +64,7 @@ class Lasting(Response):
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (work, gone):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await ended(work, gone)
 
     async def _run(self, scope: Scope, send: Send) -> None:
         """Sends what there is, then what comes; says why it ends."""

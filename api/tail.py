@@ -12,6 +12,7 @@ import structlog
 
 from domain.runtime.database import DATABASE_AWAY, Pool
 from domain.runtime.reader import Reader
+from domain.runtime.tasks import ended
 from projections import access, activity, cases
 from projections.positions import Positions
 
@@ -27,7 +28,8 @@ log = structlog.get_logger()
 async def within(seconds: float, movement: asyncio.Event) -> None:
     """Returns once something has moved, or after so long."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(movement.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await movement.wait()
 
 
 @dataclass(slots=True)
@@ -54,9 +56,7 @@ class Tail:
         try:
             yield self
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
 
     @property
     def movement(self) -> asyncio.Event:

@@ -24,6 +24,7 @@ from domain.runtime.documents import Documents
 from domain.runtime.keys import Keyring
 from domain.runtime.reader import Reader
 from domain.runtime.settings import Settings
+from domain.runtime.tasks import ended
 from projections import attempts, subscriptions
 from projections.envelope import source_of
 from projections.subscriptions import CHANNEL
@@ -31,7 +32,6 @@ from projections.subscriptions import CHANNEL
 ONE_DELIVERS: Final = 0x0CA5EB005  # the advisory lock of the one that sends
 STANDBY_SECONDS: Final = 0.5
 GATHER_SECONDS: Final = 0.02  # what moves in quick succession wakes once
-CANCEL_SECONDS: Final = 0.2
 FORGET_SECONDS: Final = 3_600.0
 MOST_CONNECTIONS: Final = 8
 MOST_RESOLVING: Final = 32  # threads: a name server that hangs holds up one for each name
@@ -104,11 +104,7 @@ class Deliverer:
                         looked = float("-inf")  # a new one: taken in at once
                 await asyncio.sleep(GATHER_SECONDS)
         finally:
-            # Again and again: before Python 3.12 `wait_for`, in libraries, may lose it.
-            while left := [task for task in self._at_work if not task.done()]:
-                for task in left:
-                    task.cancel()
-                await asyncio.wait(left, timeout=CANCEL_SECONDS)
+            await ended(*self._at_work)
 
     def _rang(self, channel: str, payload: str) -> bool:
         """Wakes whom it concerns; False: nobody tends to that one yet."""

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from domain.runtime.database import Pool
 from domain.runtime.history import HEAD
+from domain.runtime.tasks import ended
 
 PATIENCE_SECONDS: Final = 2.0
 LOOK_SECONDS: Final = 0.1  # a look without having been woken
@@ -67,9 +68,7 @@ class Positions:
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
 
     @property
     def movement(self) -> asyncio.Event:
@@ -90,7 +89,8 @@ class Positions:
                 while (behind := await self._behind(wanted, models)) and not behind[1]:
                     # A standby has it a little after the primary has told.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(moved.wait(), LOOK_SECONDS)
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await moved.wait()
                     moved = self._moved
         except TimeoutError:
             behind = await self._behind(wanted, models)

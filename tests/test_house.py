@@ -139,3 +139,9 @@ def test_no_two_locks_of_the_database_have_the_same_key() -> None:
     ]
     assert len(found) >= 6
     assert len(found) == len(set(found)), found
+
+
+def test_nobody_waits_in_a_way_that_may_lose_that_they_are_cancelled() -> None:
+    """asyncio.wait_for before Python 3.12: what is cancelled goes on for ever. asyncio.timeout."""
+    for file in tracked("domain/*.py", "projections/*.py", "api/*.py", "consumers/*.py"):
+        assert "wait_for(" not in file.read_text().replace("_wait_for(", ""), file
