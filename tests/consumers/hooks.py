@@ -145,7 +145,7 @@ def sending(settings: Settings, sender: Sender | None = None) -> Iterator[None]:
         while thread.is_alive():  # before Python 3.12 a library may lose that it was said
             with suppress(RuntimeError):  # it has just ended
                 loop.call_soon_threadsafe(task.cancel)
-            thread.join(0.2)
+            thread.join(3.0)  # a second time it would be cut off while it closes what it has open
 
 
 def subscribed(

@@ -56,9 +56,9 @@ def test_a_second_process_stands_by_and_takes_over(http: Http) -> None:
             until(lambda: len(receiver.taken) == 2)
         http.done(x.CLARA, case, "post", text="Three.")
         http.shown()
-        until(lambda: len(receiver.taken) == 3)
+        until(lambda: _has(receiver, 3))
         second.__exit__(None, None, None)
-        assert len(receiver.came) == 3
+        assert len(set(ids(receiver))) == 3  # the second may come again: the first ended just then
 
 
 def test_who_loses_the_connection_sends_on_after_it(http: Http) -> None:
@@ -74,7 +74,10 @@ def test_who_loses_the_connection_sends_on_after_it(http: Http) -> None:
             http.done(x.CLARA, case, "post", text=str(number))
             http.shown()
             until(partial(_has, receiver, number + 1))
-        assert [came.event["data"]["text"] for came in receiver.taken] == ["0", "1", "2"]
+        # What was taken, and not yet kept as such, comes again.
+        texts = [came.event["data"]["text"] for came in receiver.taken]
+        assert list(dict.fromkeys(texts)) == ["0", "1", "2"]
+        assert texts == sorted(texts)
 
 
 def _has(receiver: Receiver, events: int) -> bool:
