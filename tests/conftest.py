@@ -16,6 +16,7 @@ import pytest
 from deploy.local.kafka import KafkaUnavailable
 from deploy.local.postgres import OWNER, SERVICE, EmbeddedPostgres
 from domain.runtime.database import migrate
+from tests.api.http import Http, serving
 from tests.brokers import Running
 from tests.desks import FILES, Desk, a_desk, settings_for
 
@@ -152,3 +153,20 @@ def kafka(broker: Running) -> str:
 def desk(database: Database) -> Desk:
     """A database in which the examples' desk is set up."""
     return asyncio.run(a_desk(settings_for(database.url)))
+
+
+@pytest.fixture
+def http(desk: Desk) -> Iterator[Http]:
+    with serving(desk) as http:
+        yield http
+
+
+@pytest.fixture(scope="module")
+def asked(
+    postgres: EmbeddedPostgres, databases: Callable[[str], Iterator[str]], migrated: str
+) -> Iterator[Http]:
+    """One API for all tests of a module that do not mind what others left behind."""
+    for name in databases(migrated):
+        desk: Desk = asyncio.run(a_desk(settings_for(postgres.url(name, SERVICE))))
+        with serving(desk) as http:
+            yield http

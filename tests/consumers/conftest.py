@@ -1,15 +1,13 @@
-import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from consumers.runner import Consumer
-from deploy.local.postgres import SERVICE, EmbeddedPostgres
-from tests.api.http import Http, serving
+from tests.api.http import Http
 from tests.conftest import Database
 from tests.consumers.hooks import sending
 from tests.consumers.sinks import SINK, drained, drained_by_kafka, with_a_sink
-from tests.desks import Desk, a_desk, settings_for
+from tests.desks import Desk
 from tests.projections.published import publishing
 
 Drain = Callable[..., None]
@@ -20,23 +18,6 @@ def sink(database: Database, desk: Desk) -> Desk:
     """The examples' desk, with a table in which a consumer writes down what it handles."""
     with_a_sink(database)
     return desk
-
-
-@pytest.fixture
-def http(desk: Desk) -> Iterator[Http]:
-    with serving(desk) as http:
-        yield http
-
-
-@pytest.fixture(scope="module")
-def asked(
-    postgres: EmbeddedPostgres, databases: Callable[[str], Iterator[str]], migrated: str
-) -> Iterator[Http]:
-    """One API for all tests of a module that do not mind what others left behind."""
-    for name in databases(migrated):
-        desk: Desk = asyncio.run(a_desk(settings_for(postgres.url(name, SERVICE))))
-        with serving(desk) as http:
-            yield http
 
 
 @pytest.fixture(scope="module")
