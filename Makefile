@@ -16,7 +16,7 @@ up: .venv/casebook.ok ## Casebook on this machine, http://127.0.0.1:8000 until C
 	@exec .venv/bin/casebook up $(if $(KAFKA),--kafka) $(ARGS)
 
 test: .venv/requirements-dev.ok ## The tests, under ten minutes (ARGS="-k name -x" goes to pytest)
-	@exec $(PY) -m pytest -m "not soak and not bench" $(ARGS)
+	@exec $(PY) -m pytest -m "not soak and not bench" -n 2 --dist worksteal $(ARGS)
 
 soak: .venv/requirements-dev.ok ## Longer runs and many kills
 	@$(PY) -m pytest -m soak $(ARGS) || [ $$? -eq 5 ]  # 5: none was selected
