@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.deps import Given
-from api.schemas import schema_of
+from api.schemas import said_of
 from domain.runtime.codec import NAMES, current_version
 from projections.envelope import JSON, SCHEMAS, SPECVERSION
 from projections.topics import Topics
@@ -119,7 +119,7 @@ def _binary(name: str) -> Described:
 
 
 def _titled(name: str) -> Described:
-    return {"name": name, "title": schema_of(name)["description"].partition(".")[0]}
+    return {"name": name, "title": said_of(name)}
 
 
 def _schema(name: str) -> str:

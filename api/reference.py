@@ -16,7 +16,8 @@ Operation = dict[str, Any]
 INTRO = """<p>One POST is one command; its body is the command. Send
 <code>Authorization: Bearer …</code>, and <code>Idempotency-Key</code> with whatever must not happen
 twice. The same for programs: <a href="/openapi.json">/openapi.json</a>.
-What can go wrong: <a href="/problems">/problems</a>.</p>"""
+What can go wrong: <a href="/problems">/problems</a>. What happens, as events:
+<a href="/schemas/">/schemas/</a>.</p>"""
 
 
 @router.get("/reference")

@@ -5,6 +5,7 @@ Source: JSON Schema 2020-12.
 
 from collections.abc import Mapping
 from functools import cache
+from html import escape
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -50,7 +51,7 @@ async def all_schemas(request: Request) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse(there)
     rows = "".join(
-        f"<tr><td><a href='{path}'>{name}</a><td>{schema_of(name)['description']}"
+        f"<tr><td><a href='{path}'>{name}</a><td>{escape(said_of(name))}."
         for name, path in there.items()
     )
     said = (
@@ -68,6 +69,12 @@ async def one_schema(name: str, version: int, given: Given) -> Response:
         raise HTTPException(404)
     address = f"{given.site}{SCHEMAS}{name}/{version}"
     return JSONResponse({"$schema": DIALECT, "$id": address, **schema_of(name)}, media_type=TYPE)
+
+
+def said_of(name: str) -> str:
+    """What events of this name tell, in a sentence."""
+    told: str = schema_of(name)["description"]
+    return told.partition(".")[0]
 
 
 @cache

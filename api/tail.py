@@ -21,7 +21,7 @@ MODELS: Final = (access.NAME, activity.NAME, cases.NAME)
 LOOK_SECONDS: Final = 2.0  # a look without having been woken
 AT_ONCE: Final = 4  # readers that look at the database at a time, so that others can too
 MOST_REMEMBERED: Final = 1_000
-TAIL_LOST: Final = "tail_lost"
+TAIL_LOST, TAIL_FAILED = "tail_lost", "tail_failed"
 log = structlog.get_logger()
 
 
@@ -77,6 +77,8 @@ class Tail:
                 await self._look()
             except DATABASE_AWAY as error:
                 log.warning(TAIL_LOST, error=type(error).__name__)
+            except Exception:
+                log.exception(TAIL_FAILED)  # a defect costs a look, never all after it
             await within(LOOK_SECONDS, movement)
 
     async def _look(self) -> None:

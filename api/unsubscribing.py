@@ -26,8 +26,11 @@ INSERT INTO desk.unsubscribed (stream, recipient) VALUES (%(stream)s, %(recipien
 TITLE: Final = "End these mails"
 ASK: Final = """<h1>{what}</h1><p>{effect}</p>
 <form method="post"><button>{what}</button></form>"""
-CASE: Final = ("End the mails of this case", "You have no more e-mail about this one case.")
-ALL: Final = ("End these mails", "You have no more e-mail from here. The portal still tells you.")
+CASE: Final = ("End the mails of this case", "You will get no more e-mail about this one case.")
+ALL: Final = (
+    "End these mails",
+    "You will get no more e-mail from here. The portal still tells you.",
+)
 DONE: Final = "<h1>Done</h1><p>{effect}</p>"
 GONE: Final = "<h1>This link is not good</h1><p>It is not complete, or not one of ours.</p>"
 
