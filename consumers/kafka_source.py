@@ -18,7 +18,7 @@ from consumers.sources import MOST_EVENTS, Batch, Source
 from domain.runtime.consuming import Cursor
 from domain.runtime.history import AT, IDENTITY, page, stored
 from domain.runtime.settings import Settings
-from projections.broker import Broker, BrokerAway, Reader, Record
+from projections.broker import Broker, BrokerAway, Reader, Record, why_away
 from projections.envelope import source_of
 from projections.topics import Topics
 
@@ -55,7 +55,7 @@ def _once_there(ask: Callable[[], int]) -> int:
         try:
             return ask()
         except BrokerAway as error:
-            failure = type(error).__name__
+            failure = why_away(error)
             if failure != told:
                 log.warning(KAFKA_AWAY, failure=failure)
             told = failure

@@ -1,5 +1,6 @@
 """Kafka, typed: whatever of kafka-python is used here, and how."""
 
+import logging
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -46,6 +47,33 @@ class Record(NamedTuple):
     key: bytes
     value: bytes | None
     headers: Mapping[str, str]
+
+
+# Why one is not let in the client tells in its log alone.
+_REFUSALS: Final = {
+    "AuthenticationFailed": "Kafka refuses the name or the password.",
+    "CERTIFICATE_VERIFY_FAILED": "The certificate of Kafka is not believed.",
+}
+
+
+class _Heard(logging.Handler):
+    """Which refusal was in the client's log since it began to try."""
+
+    refusal: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for sign, refusal in _REFUSALS.items():
+            if sign in record.getMessage():
+                self.refusal = refusal
+
+
+_heard: Final = _Heard()
+logging.getLogger("kafka.net").addHandler(_heard)
+
+
+def why_away(error: Exception) -> str:
+    """Why Kafka was not to be had just now, in a sentence."""
+    return _heard.refusal or f"Kafka does not answer ({type(error).__name__})."
 
 
 class NobodyListens(KafkaError):  # type: ignore[misc]  # untyped there
@@ -97,6 +125,7 @@ class Broker:
 
     def _reached(self) -> dict[str, Any]:
         """How it is reached, once somebody listens: clients that find nobody leave sockets open."""
+        _heard.refusal = None
         for address in self._addresses:
             host, _, port = address.rpartition(":")
             with suppress(OSError):

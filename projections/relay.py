@@ -19,7 +19,7 @@ from psycopg.sql import SQL, Identifier
 
 from domain.runtime.database import connect
 from domain.runtime.relayed import Checkpoint, PutBack
-from projections.broker import Broker, BrokerAway, Writer
+from projections.broker import Broker, BrokerAway, Writer, why_away
 from projections.filling import Key
 from projections.follower import LOCK, once_connected, why
 from projections.topics import TopicUnfit
@@ -139,7 +139,7 @@ def _until_it_fails(
     except PutBack:
         return "It was put back, and begins again."
     except BrokerAway as error:
-        return f"Kafka does not answer ({type(error).__name__})."
+        return why_away(error)
     except WRONG as error:
         return str(error)
     except Exception as error:

@@ -8,8 +8,23 @@ from typing import Final
 
 from deploy.local.children import end_with_parent
 from deploy.local.kafka import LocalKafka
+from tests.certificates import self_signed
+from tests.deploy.running import free_port
 
 STARTS_WITHIN: Final = 60
+
+
+USER, PASSWORD = "casebook", "kafka's own"
+MODULE: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
+# A second way in, as it is in production: by TLS, with a name and a password.
+SECURE: Final = """
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL
+listener.name.secure.sasl.enabled.mechanisms=PLAIN
+listener.name.secure.plain.sasl.jaas.config={module} required user_{user}="{password}";
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.certificate.chain={certificate}
+listener.name.secure.ssl.keystore.key={key}
+"""
 
 
 class Running:
@@ -19,6 +34,9 @@ class Running:
         self._kafka = LocalKafka(folder, (0, 0))
         self._words = self._kafka.prepared()
         self.address = self._kafka.address
+        self.certificate, key = self_signed("127.0.0.1", folder)
+        self.secure_address = f"127.0.0.1:{free_port()}"
+        self._open_another_way(key)
         self.spawn()
         self.wait()
 
@@ -38,6 +56,17 @@ class Running:
         killed = self.process
         killed.kill()
         killed.wait()
+
+    def _open_another_way(self, key: Path) -> None:
+        conf = self._kafka.home / "server.properties"
+        more = {"certificate": self.certificate, "key": key}
+        in_line = {name: file.read_text().replace("\n", "\\n") for name, file in more.items()}
+        said = conf.read_text().replace(
+            f"://{self.address}", f"://{self.address},SECURE://{self.secure_address}", 1
+        )
+        conf.write_text(
+            said + SECURE.format(module=MODULE, user=USER, password=PASSWORD, **in_line)
+        )
 
     def _listens(self) -> bool:
         host, _, port = self.address.partition(":")

@@ -40,7 +40,7 @@ def configure(log_format: Literal["console", "json"]) -> None:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Of each try to reach a broker that is away it tells ten lines, some as errors; we tell one.
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    logging.getLogger("kafka").propagate = False
 
 
 def _formatter(
