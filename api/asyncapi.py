@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse, Response
 
 from api.deps import Given
 from api.schemas import said_of
-from domain.runtime.codec import NAMES, current_version
-from projections.envelope import JSON, SCHEMAS, SPECVERSION
+from domain.runtime.codec import NAMES
+from projections.envelope import JSON, SPECVERSION, schema_address
 from projections.topics import Topics
 
 router = APIRouter(include_in_schema=False)
@@ -93,7 +93,7 @@ def _structured(name: str) -> Described:
     payload = {
         "type": "object",
         "required": [*REQUIRED, "data"],
-        "properties": {**context, "data": {"$ref": _schema(name)}},
+        "properties": {**context, "data": {"$ref": schema_address(name)}},
     }
     return {**_titled(name), "contentType": STRUCTURED, "payload": payload}
 
@@ -114,13 +114,9 @@ def _binary(name: str) -> Described:
         **_titled(name),
         "contentType": JSON,
         "headers": headers,
-        "payload": {"$ref": _schema(name)},
+        "payload": {"$ref": schema_address(name)},
     }
 
 
 def _titled(name: str) -> Described:
     return {"name": name, "title": said_of(name)}
-
-
-def _schema(name: str) -> str:
-    return f"{SCHEMAS}{name}/{current_version(name)}"

@@ -18,7 +18,7 @@ from domain.events import Event, desk_fields, unshown_fields
 from domain.runtime.codec import NAMES, current_version
 from domain.runtime.sealing import Each, Plan, sealed_fields
 from domain.values import Slot
-from projections.envelope import SCHEMAS
+from projections.envelope import schema_address
 
 router = APIRouter(include_in_schema=False)
 
@@ -47,7 +47,7 @@ BY_READER: Final = frozenset({"case", "number", "follows", "assignee"})
 @router.get("/schemas/")
 async def all_schemas(request: Request) -> Response:
     """Every type of event, as a page or as JSON."""
-    there = {name: f"{SCHEMAS}{name}/{current_version(name)}" for name in NAMES}
+    there = {name: schema_address(name) for name in NAMES}
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse(there)
     rows = "".join(
@@ -67,7 +67,7 @@ async def one_schema(name: str, version: int, given: Given) -> Response:
     """The schema that `dataschema` of an event leads to."""
     if name not in NAMES or version != current_version(name):
         raise HTTPException(404)
-    address = f"{given.site}{SCHEMAS}{name}/{version}"
+    address = schema_address(name, given.site)
     return JSONResponse({"$schema": DIALECT, "$id": address, **schema_of(name)}, media_type=TYPE)
 
 

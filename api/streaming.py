@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from api.deps import READING
 from api.feed import HIGHEST, Viewed
@@ -102,6 +103,11 @@ class EventStream(Lasting):
     def __init__(self, request: Request, view: View, after: int, to: int | None) -> None:
         super().__init__(request, view.by)
         self._view, self._at, self._to = view, after, to
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, while the end of the log is looked at."""
+        with self.by.given.tail.attended():
+            await super().__call__(scope, receive, send)
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         clock, tail = asyncio.get_running_loop().time, self.by.given.tail

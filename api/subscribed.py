@@ -83,21 +83,6 @@ class Test(BaseModel):
     delivery: UUID
 
 
-class Tried(BaseModel):
-    """A try to send something. `status` null: there was no answer, and `answer` says why."""
-
-    id: int
-    delivery: UUID
-    type: str
-    position: int | None
-    stream: UUID | None
-    version: int | None
-    at: datetime
-    took_ms: int
-    status: int | None
-    answer: str
-
-
 class Aside(BaseModel):
     """A case that the receiver refuses. `next_try` null: it is parked until somebody says what."""
 

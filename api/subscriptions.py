@@ -20,7 +20,6 @@ from api.subscribed import (
     Skip,
     Subscribed,
     Test,
-    Tried,
     subscribed,
 )
 from domain import commands as c
@@ -32,7 +31,7 @@ from domain.runtime.documents import InForce
 from domain.runtime.store import KEYS
 from domain.values import Role
 from projections import attempts, set_aside, subscriptions
-from projections.attempts import Attempt
+from projections.attempts import Tried
 from projections.positions import AheadOfTheLog
 from projections.set_aside import SetAside
 
@@ -150,7 +149,7 @@ async def subscription_attempts(
     """What came of each try of the last 30 days, the newest first."""
     await _one(by, subscription)
     async with by.given.store.pool.connection() as conn:
-        return [_tried(one) for one in await attempts.listed(conn, subscription, before, limit)]
+        return await attempts.listed(conn, subscription, before, limit)
 
 
 @router.get("/{subscription}/parked", openapi_extra=READING)
@@ -269,10 +268,6 @@ async def _shown(by: Asking, ids: Sequence[UUID]) -> list[Subscribed]:
 
 def _person(found: InForce | None) -> Person | None:
     return found.document if found and isinstance(found.document, Person) else None
-
-
-def _tried(one: Attempt) -> Tried:
-    return Tried(**asdict(one))
 
 
 def _aside(one: SetAside) -> Aside:

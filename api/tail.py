@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -43,6 +43,8 @@ class Tail:
     through: int = 0
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     """Taken by whoever reads on for an answer that goes on."""
+    _readers: int = 0
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     # (after, up to, in whose cases something happened there), one after the other.
     _seen: deque[tuple[int, int, frozenset[UUID]]] = field(
@@ -58,6 +60,21 @@ class Tail:
         finally:
             await ended(task)
 
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """Somebody waits here until the end of the block: without anybody, nobody looks."""
+        self._readers += 1
+        self._wanted.set()
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._wanted.clear()
+                # Whoever comes next does not want to know what happened meanwhile.
+                self.head = self.through = 0
+                self._seen.clear()
+
     @property
     def movement(self) -> asyncio.Event:
         """Set when either end moves. Taken before a look, it misses nothing."""
@@ -72,6 +89,7 @@ class Tail:
 
     async def _watch(self) -> None:
         while True:
+            await self._wanted.wait()
             movement = self.positions.movement
             try:
                 await self._look()

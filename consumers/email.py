@@ -37,6 +37,14 @@ class AddressUnusable(Exception):
     """The address is none that mail can be sent to."""
 
 
+class Withheld(Exception):
+    """It is not sent: {why}."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__((self.__doc__ or "").format(why=why))
+        self.why = why
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing that has happened, in words. `link` None: for who can open no case."""

@@ -9,11 +9,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from consumers import deliveries, wording
-from consumers.email import Item, Letter
+from consumers.email import Item, Letter, Withheld
 from consumers.happening import Happening, happening
 from consumers.notices import actor_of
 from consumers.roster import Roster
-from consumers.stopped import Withheld, stopped
+from consumers.stopped import stopped
 from domain import events as e
 from domain.configuration import Account, Person
 from domain.fold import case_of

@@ -18,11 +18,10 @@ from psycopg.rows import TupleRow
 
 from consumers import mailing
 from consumers.deliveries import MAIL
-from consumers.email import AddressUnusable, Letter, composed
+from consumers.email import AddressUnusable, Letter, Withheld, composed
 from consumers.letters import Due, Letters
 from consumers.post_office import NotTaken, PostOffice, Refused, Server
 from consumers.roster import Roster
-from consumers.stopped import Withheld
 from domain.runtime.codec import Codec
 from domain.runtime.database import connect
 from domain.runtime.keys import Keyring

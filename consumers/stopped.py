@@ -6,8 +6,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from consumers import deliveries
-from consumers.email import Item, Letter
+from consumers.email import Item, Letter, Withheld
 from consumers.roster import Roster
+from domain.configuration import Person
 from domain.preferences import SHIPPED, Channel, Kind, Relation
 from domain.values import Erased
 from projections.subscriptions import why_ended
@@ -18,14 +19,6 @@ OUTLOOK = (
     "Nothing is lost. Enabled again, it goes on where it stands:\n"
     "POST /api/v1/subscriptions/{id}/enable"
 )
-
-
-class Withheld(Exception):
-    """It is not sent: {why}."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
 
 
 def stopped(
@@ -44,22 +37,13 @@ def stopped(
     document, why = roster.subscription(conn, subscription), why_ended(conn, subscription)
     if document is None or why is None or str(document.owner) != owner:
         raise Withheld("it goes on by now")
-    person = roster.people(conn, [document.owner]).get(document.owner)
-    if person is None or not person.active:
-        raise Withheld("the recipient is here no longer")
-    if not person.email or isinstance(person.email, Erased):
-        raise Withheld("the recipient has no address")
-    wishes = deliveries.wishes(conn, [document.owner]).get(document.owner, SHIPPED)
-    if not wishes.wants(Channel.EMAIL, Kind.STOPPED, Relation.OWNER):
-        raise Withheld("the recipient does not want to be told")
-    if owner in deliveries.ended(conn, subscription):
-        raise Withheld("the recipient has ended the mail of this webhook")
+    person = _reader(conn, subscription, document.owner, roster)
     about = f"Webhook stopped: {document.description}"
     headline = f"Nothing is sent to \u201c{document.description}\u201d any more"
     outlook = OUTLOOK.format(id=subscription)
     return Letter(
         delivery=delivery,
-        recipient=person.email,
+        recipient=person.email or "",
         name=person.name,
         case=None,
         items=[Item("", about, headline, why, outlook, None)],
@@ -68,3 +52,18 @@ def stopped(
         unsubscribe=unsubscribe,
         about=about,
     )
+
+
+def _reader(conn: Connection[TupleRow], subscription: UUID, owner: UUID, roster: Roster) -> Person:
+    """The owner, who has an address and wants to be told."""
+    person = roster.people(conn, [owner]).get(owner)
+    if person is None or not person.active:
+        raise Withheld("the recipient is here no longer")
+    if not person.email or isinstance(person.email, Erased):
+        raise Withheld("the recipient has no address")
+    wishes = deliveries.wishes(conn, [owner]).get(owner, SHIPPED)
+    if not wishes.wants(Channel.EMAIL, Kind.STOPPED, Relation.OWNER):
+        raise Withheld("the recipient does not want to be told")
+    if str(owner) in deliveries.ended(conn, subscription):
+        raise Withheld("the recipient has ended the mail of this webhook")
+    return person

@@ -58,7 +58,7 @@ def sent_of(recorded: Recorded, subscription: UUID) -> Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Tried:
     """A try. `status` None: there was no answer, and `answer` says why."""
 
     id: int
@@ -104,9 +104,9 @@ async def skipped(conn: Reading, subscription: UUID, recorded: Recorded, said: s
     await add(conn, subscription, Came(sent, timedelta(0), None, said))
 
 
-async def listed(conn: Reading, subscription: UUID, before: int, most: int) -> list[Attempt]:
+async def listed(conn: Reading, subscription: UUID, before: int, most: int) -> list[Tried]:
     """Tries of a subscription, the newest first."""
-    async with conn.cursor(row_factory=class_row(Attempt)) as cursor:
+    async with conn.cursor(row_factory=class_row(Tried)) as cursor:
         asked = {"subscription": subscription, "before": before, "most": most}
         await cursor.execute(LIST, asked)
         return await cursor.fetchall()

@@ -27,7 +27,7 @@ def in_order(position: int) -> str:
     return f"{position:0{DIGITS}}"
 
 
-def schema_of(name: str, site: str) -> str:
+def schema_address(name: str, site: str = "") -> str:
     """Where the schema stands of the data of events of this name, as they are written now."""
     return f"{site}{SCHEMAS}{name}/{current_version(name)}"
 
@@ -42,7 +42,7 @@ def attributes(recorded: Recorded, *, source: str, site: str = "") -> dict[str, 
     stream, place = str(recorded.stream), (recorded.version, recorded.position)
     told = context(name, stream, *place, at, source, internal=recorded.event.is_internal)
     if site:
-        told["dataschema"] = schema_of(name, site)
+        told["dataschema"] = schema_address(name, site)
     return told
 
 

@@ -17,7 +17,7 @@ from domain.events import unshown_fields
 from domain.runtime.codec import NAMES, Codec
 from domain.runtime.sealing import Destroyed, Stored
 from domain.values import Erased
-from projections.envelope import context, schema_of
+from projections.envelope import context, schema_address
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -68,7 +68,7 @@ class Publishing:
         if withheld:
             told["withheld"] = ",".join(withheld)
         if self.full and self.site:
-            told["dataschema"] = schema_of(name, self.site)
+            told["dataschema"] = schema_address(name, self.site)
         return value, headers_of(told)
 
 
