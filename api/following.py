@@ -11,11 +11,10 @@ from api.auth import Scope
 from api.cases import unseen
 from api.deps import Asking, case_id
 from api.showing import Showing
-from api.tail import MODELS
 from domain.recorded import Recorded
-from projections import access, activity
 from projections.envelope import source_of
 from projections.positions import AheadOfTheLog
+from projections.seen import MODELS, Sight
 from projections.shown import Eyes, cloud_event
 
 
@@ -71,9 +70,7 @@ class View:
     """A reader, and which events they ask for."""
 
     by: Asking
-    types: Sequence[str] | None
-    case: UUID | None
-    account: UUID | None
+    sight: Sight
     log: UUID
     epoch: int
 
@@ -98,32 +95,24 @@ class View:
         if epoch is not None and epoch != now:
             raise EpochDiffers(now)
         stream = case_id(by.given, case) if case is not None else None
-        return cls(by, types or None, stream, account, log, now)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the log itself says what this reader sees, and no read model is asked."""
-        return self.by.by.sees_internal and self.account is None
+        return cls(by, Sight(by.by, types, stream, account), log, now)
 
     @property
     def end(self) -> int:
         """Up to where there can be something for this reader, as it was seen last."""
         tail = self.by.given.tail
-        return tail.head if self.is_whole else tail.through
+        return tail.head if self.sight.is_whole else tail.through
 
     def nothing_until(self, after: int) -> int:
         """Up to where there is nothing for this reader, as far as one knows without a look."""
-        account = self.by.by.account or self.account
-        if self.is_whole or account is None or self.by.given.tail.touches(account, after):
+        account, tail = self.sight.only_of, self.by.given.tail
+        if self.sight.is_whole or account is None or tail.touches(account, after):
             return after
         return max(after, self.end)
 
     async def through(self, head: int) -> int:
         """Up to where this reader can be served now."""
-        if self.is_whole:
-            return head
-        async with self.by.given.reads.connection() as conn:
-            return await activity.through(conn, MODELS)
+        return await self.sight.through(self.by.given.reads, head)
 
     async def head(self, after: int = 0) -> int:
         """The position of the last event of the log.
@@ -137,11 +126,13 @@ class View:
 
     async def page(self, after: int, most: int, up_to: int) -> Page:
         """The next events after a position, as many as `most`, and none beyond `up_to`."""
-        page = await self._page(after, most + 1, up_to)
-        if len(page.recorded) <= most:
-            return Page(page.recorded, page.before, max(after, page.through))
-        shown = page.recorded[:most]
-        return Page(shown, page.before, shown[-1].position)
+        store, reads = self.by.given.store, self.by.given.reads
+        through = await self.through(up_to)
+        found = await self.sight.following(store, reads, after, up_to=through, most=most + 1)
+        before = await self.sight.before(store, reads, after)
+        if len(found) <= most:
+            return Page(found, before, max(after, through))
+        return Page(found[:most], before, found[most - 1].position)
 
     async def told(self, page: Page) -> list[dict[str, Any]]:
         """The events of a page as this reader is shown them."""
@@ -153,27 +144,3 @@ class View:
             told.append(cloud_event(recorded, eyes, before=before, source=source, site=site))
             before = recorded.position
         return told
-
-    async def _page(self, after: int, most: int, up_to: int) -> Page:
-        store, viewer = self.by.given.store, self.by.by
-        if self.is_whole:
-            recorded, before = await store.page_of(
-                after, up_to=up_to, most=most, topics=self.types, stream=self.case
-            )
-            return Page(recorded, before, up_to)
-        asked = {"names": self.types, "case": self.case, "account": viewer.account or self.account}
-        filters = {name: value for name, value in asked.items() if value is not None}
-        async with self.by.given.reads.connection() as conn:
-            through = min(up_to, await activity.through(conn, MODELS))
-            if self.account is not None and viewer.account not in {None, self.account}:
-                return Page([], 0, through)
-            found, before = await activity.positions(
-                conn,
-                access.visible_to(viewer),
-                filters,
-                internal=viewer.sees_internal,
-                after=after,
-                up_to=through,
-                most=most,
-            )
-        return Page(await store.at(found), before, through)

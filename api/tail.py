@@ -13,11 +13,10 @@ import structlog
 from domain.runtime.database import DATABASE_AWAY, Pool
 from domain.runtime.reader import Reader
 from domain.runtime.tasks import ended
-from projections import access, activity, cases
+from projections import activity
 from projections.positions import Positions
+from projections.seen import MODELS
 
-MODELS: Final = (access.NAME, activity.NAME, cases.NAME)
-"""What readers of the feed who do not see everything are served from."""
 LOOK_SECONDS: Final = 2.0  # a look without having been woken
 AT_ONCE: Final = 4  # readers that look at the database at a time, so that others can too
 MOST_REMEMBERED: Final = 1_000

@@ -164,26 +164,6 @@ async def accounts(conn: AsyncConnection[TupleRow], after: int, up_to: int) -> f
     return frozenset(account for (account,) in await cursor.fetchall())
 
 
-async def positions(
-    conn: AsyncConnection[TupleRow],
-    seen: tuple[LiteralString, Mapping[str, Any]],
-    filters: Mapping[str, Any],
-    *,
-    internal: bool,
-    after: int,
-    up_to: int,
-    most: int,
-) -> tuple[list[int], int]:
-    """Where the events stand that a viewer may know of, in order, and where the one before does.
-
-    0: there is none before. `filters` by their names in `FILTERS`.
-    """
-    found = await following(
-        conn, seen, filters, internal=internal, after=after, up_to=up_to, most=most
-    )
-    return found, await before(conn, seen, filters, internal=internal, after=after)
-
-
 async def following(
     conn: AsyncConnection[TupleRow],
     seen: tuple[LiteralString, Mapping[str, Any]],
@@ -194,7 +174,10 @@ async def following(
     up_to: int,
     most: int,
 ) -> list[int]:
-    """Where the events stand that come next for a viewer, in order; as in `positions`."""
+    """Where the events stand that a viewer may know of and that come next, in order.
+
+    `filters` by their names in `FILTERS`.
+    """
     condition, values = seen
     asked = {**values, **filters, "internal": internal, "after": after}
     asked |= {"through": up_to, "most": most}

@@ -65,13 +65,21 @@ class Reader:
         most: int,
         topics: Sequence[str] | None,
         stream: UUID | None,
-    ) -> tuple[list[Recorded], int]:
-        """The next events of some kinds, or of one stream, and the position of the one before."""
+    ) -> list[Recorded]:
+        """The next events of some kinds, or of one stream."""
         narrowed = {"topics": list(topics) if topics else None, "stream": stream}
         async with self.pool.connection() as conn:
             rows = await read(conn, PAGE_OF, after=after, up_to=up_to, most=most, **narrowed)
+        return self.codec.decode_all(stored(row) for row in rows)
+
+    async def before_of(
+        self, after: int, *, topics: Sequence[str] | None, stream: UUID | None
+    ) -> int:
+        """Where the last of these stands up to a position; 0: there is none."""
+        narrowed = {"topics": list(topics) if topics else None, "stream": stream}
+        async with self.pool.connection() as conn:
             ((before,),) = await read(conn, BEFORE_OF, after=after, **narrowed)
-        return self.codec.decode_all(stored(row) for row in rows), int(before)
+        return int(before)
 
     async def identity(self) -> tuple[UUID, int]:
         """Which log this is, and which epoch of it."""
