@@ -141,6 +141,17 @@ def test_no_two_locks_of_the_database_have_the_same_key() -> None:
     assert len(found) == len(set(found)), found
 
 
+def test_processes_are_looked_at_where_one_that_ends_meanwhile_is_no_failure() -> None:
+    looking = {
+        (str(file.relative_to(ROOT)), line.strip())
+        for file in tracked("tests/*.py")
+        for line in file.read_text().splitlines()
+        if ".cmdline()" in line and file != ROOT / "tests/deploy/running.py"
+    }
+    looking -= {(file, line) for file, line in looking if "processes(lambda" in line}
+    assert {file for file, _ in looking} <= {"tests/test_house.py"}
+
+
 def test_nobody_waits_in_a_way_that_may_lose_that_they_are_cancelled() -> None:
     """asyncio.wait_for before Python 3.12: what is cancelled goes on for ever. asyncio.timeout."""
     for file in tracked("domain/*.py", "projections/*.py", "api/*.py", "consumers/*.py"):

@@ -1,11 +1,10 @@
 """Bench: a list as a file of CSV: how long until it begins, and the memory that it takes."""
 
 import asyncio
+import os
 from http.client import HTTPConnection
 from statistics import median
 from time import monotonic
-
-import psutil
 
 from deploy.local.postgres import SERVICE
 from domain.runtime.seed.bulk import sow
@@ -14,6 +13,7 @@ from projections.rebuild import rebuild
 from tests.bench.http import serving
 from tests.bench.measuring import Figure, durable_postgres, settings_of, sized
 from tests.bench.seed import prepared
+from tests.deploy.running import processes
 from tests.desks import a_desk, settings_for
 from tests.examples import ANNA
 from tests.projections.following import key_of, silent
@@ -33,7 +33,7 @@ def measure() -> list[Figure]:
         with serving("casebook", 1, url) as port:
             token = desk.token(ANNA)
             _export(port, token, "number=1")
-            api = next(p for p in psutil.Process().children() if "api" in p.cmdline())
+            (api,) = processes(lambda p: p.ppid() == os.getpid() and "api" in p.cmdline())
             before = api.memory_info().rss
             found = [_export(port, token, "status=all") for _ in range(ROUNDS)]
             grown = api.memory_info().rss - before

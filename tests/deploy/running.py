@@ -12,7 +12,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,16 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def processes(wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    """Those that are as wanted, oldest first; one that ends while it is looked at is not there."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if wanted(process):
+                found.append((process.create_time(), process))
+    return [process for _, process in sorted(found, key=itemgetter(0))]
 
 
 class Running:
@@ -88,6 +99,10 @@ class Running:
         (found,) = self._all(lambda process: str(self.folder / "var/pg/data") in process.cmdline())
         return found
 
+    def of(self, word: str) -> list[psutil.Process]:
+        """Those in whose command this word stands: a module, a class."""
+        return self._all(lambda process: word in process.cmdline())
+
     def left(self) -> list[psutil.Process]:
         """Everything that still works in this folder, the supervisor included."""
         return self._all(lambda _: True)
@@ -105,15 +120,10 @@ class Running:
         assert within(20, lambda: not self.left()), self.left()
 
     def _all(self, wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            try:
-                words = [process.cwd(), *process.cmdline()]
-                if any(str(self.folder) in word for word in words) and wanted(process):
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return sorted(found, key=psutil.Process.create_time)
+        def is_here(process: psutil.Process) -> bool:
+            return any(str(self.folder) in word for word in (process.cwd(), *process.cmdline()))
+
+        return processes(lambda process: is_here(process) and wanted(process))
 
     def _read(self) -> None:
         assert self.process.stdout is not None

@@ -5,12 +5,12 @@ import json
 import signal
 import urllib.request
 
-import psutil
-
 from deploy.local.postgres import SERVICE, EmbeddedPostgres
 from tests.brokers import Running as RunningBroker
 from tests.deploy.running import Running, new_folder, within
 from tests.desks import a_desk, settings_for
+
+BROKER = "kafka.Kafka"
 
 
 def lacking(running: Running) -> dict[str, int]:
@@ -19,10 +19,6 @@ def lacking(running: Running) -> dict[str, int]:
         told = json.load(answer)
     behind: dict[str, int] = {} if told.get("because") else told.get("behind", {})
     return {name: lacks for name, lacks in behind.items() if name.startswith("Kafka")}
-
-
-def broker_of(running: Running) -> list[psutil.Process]:
-    return [process for process in running.left() if "kafka.Kafka" in process.cmdline()]
 
 
 def test_it_publishes_over_a_kill_of_kafka_and_ends_in_order(broker: RunningBroker) -> None:
@@ -37,9 +33,9 @@ def test_it_publishes_over_a_kill_of_kafka_and_ends_in_order(broker: RunningBrok
             there = settings_for(server.url(SERVICE, SERVICE), master_key=key)
             asyncio.run(a_desk(there))
             assert within(60, lambda: lacking(running) == all_of_it), running.said
-            (first,) = broker_of(running)
+            (first,) = running.of(BROKER)
             first.kill()
-            assert within(60, lambda: broker_of(running) not in ([], [first])), running.said
+            assert within(60, lambda: running.of(BROKER) not in ([], [first])), running.said
             assert within(60, lambda: lacking(running) == all_of_it), running.said
             assert "kafka ended" in running.said
             assert running.signal(signal.SIGTERM) == 0

@@ -102,7 +102,7 @@ CREATE = {
 }
 VICTIMS: dict[str, Victim] = {
     "the API": lambda running: running.apis()[-1],
-    "the follower": lambda running: _of(running, "projections"),
+    "the follower": lambda running: running.of("projections")[0],
     "the postmaster": lambda running: running.postmaster(),
     "a backend": lambda running: random.choice(running.postmaster().children()),
 }
@@ -161,15 +161,11 @@ def _kill(running: Running, victim: Victim) -> None:
     def killed() -> bool:
         try:
             victim(running).send_signal(signal.SIGKILL)
-        except (psutil.Error, IndexError, ValueError, StopIteration):
+        except (psutil.Error, IndexError, ValueError):
             return False
         return True
 
     assert within(30, killed), running.said
-
-
-def _of(running: Running, module: str) -> psutil.Process:
-    return next(process for process in running.left() if module in process.cmdline()[1:4])
 
 
 def _settings(folder: Path) -> Settings:
