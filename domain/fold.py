@@ -31,9 +31,15 @@ _DETAILS: Final = tuple(f.name for f in fields(Details))
 
 def fold(case: Case | None, history: Iterable[Recorded]) -> Case | None:
     """The case after `history`, which goes on where `case` stands; None: nothing has happened."""
+    folded = replace(case) if case else None
     for recorded in history:
-        case = evolve(case, recorded)
-    return case
+        if folded is None:
+            folded = _created(recorded)
+            continue
+        # Nobody else has it yet, and a new one for each event would be a third of the time.
+        for name, value in _changed(folded, recorded).items():
+            object.__setattr__(folded, name, value)
+    return folded
 
 
 def case_of(history: Sequence[Recorded]) -> Case | None:
@@ -45,9 +51,12 @@ def case_of(history: Sequence[Recorded]) -> Case | None:
 
 def evolve(case: Case | None, recorded: Recorded) -> Case:
     """The case after one more event."""
-    if case is None:
-        return _created(recorded)
-    changed: dict[str, Any] = _changes(case, recorded)
+    return replace(case, **_changed(case, recorded)) if case else _created(recorded)
+
+
+def _changed(case: Case, recorded: Recorded) -> dict[str, Any]:
+    """What is otherwise after an event: what it says, and that there was one."""
+    changed = _changes(case, recorded)
     changed["version"] = recorded.version
     changed["modified_at"] = recorded.at
     if recorded.event.is_internal:
@@ -55,7 +64,7 @@ def evolve(case: Case | None, recorded: Recorded) -> Case:
     else:
         changed["public_version"] = case.public_version + 1
         changed["public_modified_at"] = recorded.at
-    return replace(case, **changed)
+    return changed
 
 
 def _created(recorded: Recorded) -> Case:

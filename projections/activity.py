@@ -84,12 +84,18 @@ def apply(conn: Connection[TupleRow], page: Page) -> None:
     """Writes what happened in the cases of the page, as customers may know of it after the page."""
     if not page.cases:
         return
+    if not page.is_whole:
+        _hide(conn, page)
+    rows = [_trace(r, page.cases[r.stream]) for r in page.recorded if r.stream in page.cases]
+    conn.execute(WRITE, {"rows": orjson.dumps(rows).decode()})
+
+
+def _hide(conn: Connection[TupleRow], page: Page) -> None:
+    """Hides what was written of entries before they were made internal."""
     hidden = {r.stream for r in page.recorded if isinstance(r.event, e.MadeInternal)}
     for stream in hidden & page.cases.keys():
         entries = [id_ for id_, entry in page.cases[stream].entries.items() if entry.internal]
         conn.execute(HIDE, {"case": stream, "entries": entries})
-    rows = [_trace(r, page.cases[r.stream]) for r in page.recorded if r.stream in page.cases]
-    conn.execute(WRITE, {"rows": orjson.dumps(rows).decode()})
 
 
 def _trace(recorded: Recorded, case: Case) -> Trace:

@@ -1,7 +1,7 @@
 """What does a list of cases show, and what the head of one?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -94,11 +94,11 @@ class CaseRow(Line):
 _COLUMNS: Final = tuple(column.name for column in fields(CaseRow))
 _NAMES: Final = SQL(", ").join(map(Identifier, _COLUMNS))
 
-WRITE: Final = SQL("""
+FILL: Final = SQL("""
 INSERT INTO cases ({names})
 SELECT {names} FROM jsonb_populate_recordset(NULL::cases, %(rows)s::jsonb)
-    ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({new})
-""").format(
+""").format(names=_NAMES)
+WRITE: Final = FILL + SQL("ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({new})").format(
     names=_NAMES,
     # A page without a public event of a case does not tell when there was the last one.
     new=SQL(", ").join(
@@ -132,7 +132,8 @@ def apply(conn: Connection[TupleRow], page: Page) -> None:
         for statement in RENAME:
             conn.execute(statement, {"names": names})
     if page.cases:
-        conn.execute(WRITE, {"rows": orjson.dumps(_rows(page)).decode()})
+        statement = FILL if page.is_whole else WRITE
+        conn.execute(statement, {"rows": orjson.dumps(_rows(page)).decode()})
 
 
 def _rows(page: Page) -> list[CaseRow]:
@@ -140,16 +141,17 @@ def _rows(page: Page) -> list[CaseRow]:
     people = {p for c in cases for p in (c.account, c.details.contact, c.assignee)}
     names = page.names(person for person in people if isinstance(person, UUID))
     return [
-        replace(
-            row_of(case, names),
-            position=page.positions[case.id],
-            public_position=page.public_positions.get(case.id),
-        )
+        row_of(case, names, page.positions[case.id], page.public_positions.get(case.id))
         for case in cases
     ]
 
 
-def row_of(case: Case, names: Mapping[UUID, str] = _NOBODY) -> CaseRow:
+def row_of(
+    case: Case,
+    names: Mapping[UUID, str] = _NOBODY,
+    position: int = 0,
+    public_position: int | None = None,
+) -> CaseRow:
     """The row of a case: what its history says, with the names that people have now."""
     assignee = case.assignee if isinstance(case.assignee, UUID) else None
     details, life = case.details, case.life
@@ -209,6 +211,8 @@ def row_of(case: Case, names: Mapping[UUID, str] = _NOBODY) -> CaseRow:
         modified_at=case.modified_at,
         public_version=case.public_version,
         public_modified_at=case.public_modified_at,
+        position=position,
+        public_position=public_position,
     )
 
 

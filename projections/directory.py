@@ -44,11 +44,13 @@ class Listing:
 
 _COLUMNS: Final = tuple(column.name for column in fields(Listing))
 _NAMES: Final = SQL(", ").join(map(Identifier, _COLUMNS))
-WRITE: Final = SQL("""
+FILL: Final = SQL("""
 INSERT INTO directory ({names})
 SELECT {names} FROM jsonb_populate_recordset(NULL::directory, %(rows)s::jsonb)
-    ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({new})
-""").format(names=_NAMES, new=SQL(", ").join(Identifier("excluded", name) for name in _COLUMNS))
+""").format(names=_NAMES)
+WRITE: Final = FILL + SQL("ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({new})").format(
+    names=_NAMES, new=SQL(", ").join(Identifier("excluded", name) for name in _COLUMNS)
+)
 FORGET: Final = "DELETE FROM directory WHERE id = ANY(%(gone)s)"
 
 READ: Final = SQL("SELECT {} FROM read.directory d WHERE d.kind = %(kind)s").format(_NAMES)
@@ -70,16 +72,17 @@ SELECT id FROM read.directory WHERE kind = 'person' AND email = %(email)s AND ac
 def apply(conn: Connection[TupleRow], page: Page) -> None:
     """Writes the documents of the page; who was erased is gone."""
     now: dict[UUID, Listing | None] = {}
-    for recorded in page.recorded:
+    for recorded in page.documents:
         if isinstance(recorded.event, Erased) and recorded.stream not in page.cases:
             now[recorded.stream] = None
         elif line := _line(recorded):
             now[recorded.stream] = line
     gone = [id_ for id_, line in now.items() if line is None]
-    if gone:
+    if gone and not page.is_whole:
         conn.execute(FORGET, {"gone": gone})
     if rows := [line for line in now.values() if line]:
-        conn.execute(WRITE, {"rows": orjson.dumps(rows).decode()})
+        statement = FILL if page.is_whole else WRITE
+        conn.execute(statement, {"rows": orjson.dumps(rows).decode()})
 
 
 def _line(recorded: Recorded) -> Listing | None:

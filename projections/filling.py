@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from domain.recorded import Recorded
 from domain.runtime.codec import Codec
 from domain.runtime.database import connect
-from domain.runtime.history import STREAMS, stored
+from domain.runtime.history import streams
 from domain.runtime.keys import Keyring
 from projections.follower import INTO, READ_MODELS, RELAXED, passes, why
 from projections.page import Folded, Histories
@@ -47,10 +47,15 @@ class Key:
         return Codec(Keyring(self.master))
 
 
-def at_leisure() -> None:
+# Of a process that only fills, so that it looks a name up once and not for each part.
+_REMEMBERED: Final[dict[Key, Folded]] = {}
+
+
+def at_leisure(key: Key) -> None:
     """For a process that only fills: whoever answers people goes first."""
     gc.disable()
     os.nice(LESS_URGENT)
+    _REMEMBERED[key] = Folded(key.codec)
 
 
 def fill_part(key: Key, models: Sequence[str], part: tuple[int, int], up_to: int) -> int:
@@ -59,7 +64,7 @@ def fill_part(key: Key, models: Sequence[str], part: tuple[int, int], up_to: int
     with connect(key.url, "casebook rebuild", autocommit=True) as conn:
         conn.execute(RELAXED)
         conn.execute(INTO, {"schema": "next"})
-        folded = Folded(key.codec)
+        folded = _REMEMBERED.get(key) or Folded(key.codec)
         for recorded in _streams(conn, key.codec, part, up_to):
             page = Histories(recorded, folded, conn, up_to)
             with conn.transaction():
@@ -88,17 +93,18 @@ def _streams(
     begins, ends = UUID(int=2**128 * which // many), UUID(int=2**128 * (which + 1) // many - 1)
     place, kept = (begins, 0), list[Recorded]()
     while True:
-        asked = {"stream": place[0], "version": place[1], "last": ends}
-        rows = conn.execute(STREAMS, {**asked, "up_to": up_to, "most": AT_ONCE}, binary=True)
+        rows = streams(conn, place, ends, up_to=up_to, most=AT_ONCE)
         with _blamed("all"):
-            read = codec.decode_all(stored(row) for row in rows)
+            read = codec.decode_all(rows)
         if len(read) < AT_ONCE:
             if kept or read:
                 yield kept + read
             return
-        last = read[-1].stream
-        place, kept = (last, read[-1].version), [*kept, *read]
-        whole = [recorded for recorded in kept if recorded.stream != last]
+        kept += read
+        place = (read[-1].stream, read[-1].version)
+        whole = len(kept)
+        while whole and kept[whole - 1].stream == place[0]:
+            whole -= 1
         if whole:
-            yield whole
-            kept = kept[len(whole) :]
+            yield kept[:whole]
+            kept = kept[whole:]

@@ -43,8 +43,10 @@ PAUSE_SECONDS: Final = 0.1
 
 LOCK: Final = "SELECT pg_try_advisory_lock(%(key)s)"
 UNLOCK: Final = "SELECT pg_advisory_unlock(%(key)s)"
-BEGIN: Final = "SELECT read.begin_generation(%(models)s, %(tables)s)"
+BEGIN: Final = "SELECT read.begin_generation(%(models)s, %(tables)s, %(shared)s)"
 FILLED: Final = "UPDATE next.models SET position = %(position)s"
+# For what is sorted, in each of `PROCESSES` connections: the 64 MB that it is else are for many.
+MEMORY: Final = "SET maintenance_work_mem = '256MB'"
 INDEX: Final = "SELECT read.index_generation(%(tables)s)"
 # Whoever waits for a table keeps everybody waiting who comes after: so not for long.
 NOT_LONG: Final = "SET LOCAL lock_timeout = '200ms'"
@@ -87,7 +89,8 @@ class Generation:
         Raises:
             BuildFailed: an event cannot be read, or not be shown.
         """
-        self._conn.execute(BEGIN, {"models": self.models, "tables": self._tables})
+        tables = {"tables": self._tables, "shared": list(search.SHARED)}
+        self._conn.execute(BEGIN, {"models": self.models, **tables})
         done = 0
         for events in self._parts(up_to):
             told("fill", done := done + events, up_to)
@@ -102,7 +105,9 @@ class Generation:
         if many == 1:
             yield fill_part(self._key, self.models, (0, 1), up_to)
             return
-        pool = ProcessPoolExecutor(PROCESSES, prepared(fill_part.__module__), at_leisure)
+        pool = ProcessPoolExecutor(
+            PROCESSES, prepared(fill_part.__module__), at_leisure, (self._key,)
+        )
         try:
             parts = [
                 pool.submit(fill_part, self._key, self.models, (part, many), up_to)
@@ -116,6 +121,7 @@ class Generation:
 
     def _index(self, table: str) -> None:
         with connect(self._key.url, "casebook rebuild", autocommit=True) as conn:
+            conn.execute(MEMORY)
             conn.execute(INDEX, {"tables": [table]})
 
     def follow(self, up_to: int | None = None, models: Collection[str] | None = None) -> None:

@@ -18,6 +18,7 @@ from domain.runtime.documents import document_of
 from domain.runtime.history import NAMED, STREAM, stored
 
 MOST_REMEMBERED: Final = 20_000
+_DESTROYING: Final = (e.Redacted, e.Erased)
 
 
 class Folded:
@@ -46,14 +47,17 @@ class Folded:
     def names(
         self,
         conn: Connection[TupleRow],
-        page: Sequence[Recorded],
+        documents: Sequence[Recorded],
         wanted: Iterable[UUID],
         last: int,
     ) -> Mapping[UUID, str]:
-        """How accounts and people are called at the end of the page; absent who never was."""
+        """How accounts and people are called at the end of a page; absent who never was.
+
+        `documents` is what the page says of any.
+        """
         if len(self._names) > MOST_REMEMBERED:
             self._names.clear()
-        for recorded in page:
+        for recorded in documents:
             if isinstance(recorded.event, e.Erased):
                 self._names.pop(recorded.stream, None)  # the name in memory is gone by now
             elif isinstance(document := document_of(recorded), Account | Person):
@@ -124,18 +128,23 @@ class Page:
         return {r.stream: r.position for r in self.recorded if not r.event.is_internal}
 
     @cached_property
+    def documents(self) -> Sequence[Recorded]:
+        """The few events that carry a document, or after which there is none."""
+        erased = e.Erased
+        return [
+            r for r in self.recorded if isinstance(r.event, erased) or r.event.field("document")
+        ]
+
+    @cached_property
     def renamed(self) -> Mapping[UUID, str]:
         """The accounts and people of whom something happened here, as they are called now."""
-        told = {
-            r.stream
-            for r in self.recorded
-            if isinstance(r.event, e.AccountSet | e.PersonSet | e.Erased)
-        }
+        some = e.AccountSet | e.PersonSet | e.Erased
+        told = {r.stream for r in self.documents if isinstance(r.event, some)}
         return self.names(told - self.cases.keys())
 
     def names(self, wanted: Iterable[UUID]) -> Mapping[UUID, str]:
         """How accounts and people are called at the end of the page; absent who never was."""
-        return self._folded.names(self._conn, self.recorded, wanted, self.last)
+        return self._folded.names(self._conn, self.documents, wanted, self.last)
 
 
 class Histories(Page):
@@ -168,4 +177,4 @@ class Histories(Page):
 
 
 def _destroys(history: Iterable[Recorded]) -> bool:
-    return any(isinstance(recorded.event, e.Redacted | e.Erased) for recorded in history)
+    return any(isinstance(recorded.event, _DESTROYING) for recorded in history)

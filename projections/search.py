@@ -4,10 +4,12 @@ One row a case has its words; internal ones, and what is no word, have a sign be
 word begins with. Beside it the texts themselves, to show what was found, and all words that occur.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
@@ -23,16 +25,16 @@ from projections.words import is_unspaced, words_of
 
 NAME: Final = "search"
 TABLES: Final = ("search", "search_open", "search_texts", "search_words")
+SHARED: Final = ("search_words",)  # of cases of which each may be written by another process
 
 INTERNAL, NUMBER, SEEN_BY = "~", "#", "@"
 # Where a word stands, as `tsvector` has it: subject, description, conversation.
 SUBJECT, DESCRIPTION, CONVERSATION = "A", "B", "C"
-# A tsvector ends at 1 MiB, its places at 16,383 and those of a word at 255: what a case has beyond
-# that is found by its other words.
+# A tsvector ends at 1 MiB and the places of a word at 255: what a case has beyond that is found by
+# its other words. All that stands behind the 16,383rd place stands there for PostgreSQL.
 MOST_BYTES: Final = 700_000
-ALWAYS_FIT: Final = 80_000  # characters
-LAST_PLACE: Final = 16_383
 MOST_PLACES: Final = 250
+ALWAYS_FIT: Final = MOST_PLACES  # words, however often they occur and however long they are
 LEAST_LETTERS, MOST_LETTERS = 3, 30  # of a word that may be what was meant
 
 # After any other event a case has the same words.
@@ -45,6 +47,14 @@ TELLING: Final = (
 HAD: Final = """
 SELECT DISTINCT ltrim(lexeme, '~')
   FROM search, unnest(tsvector_to_array(words)) AS lexeme WHERE case_id = ANY(%(cases)s)
+"""
+FILL: Final = """
+WITH written AS (
+    INSERT INTO search (case_id, words)
+    SELECT case_id, words FROM jsonb_populate_recordset(NULL::search, %(rows)s::jsonb)
+ RETURNING case_id, words)
+INSERT INTO search_open (case_id, words)
+SELECT case_id, words FROM written WHERE case_id = ANY(%(open)s)
 """
 WRITE: Final = """
 INSERT INTO search (case_id, words)
@@ -62,15 +72,20 @@ CLOSE: Final = "DELETE FROM search_open WHERE case_id = ANY(%(cases)s)"
 FORGET: Final = """
 DELETE FROM search_texts WHERE case_id = ANY(%(cases)s) AND entry <> ALL(%(entries)s)
 """
-WRITE_TEXTS: Final = """
+FILL_TEXTS: Final = """
 INSERT INTO search_texts (case_id, entry, number, kind, internal, text)
 SELECT case_id, entry, number, kind, internal, text
   FROM jsonb_populate_recordset(NULL::search_texts, %(rows)s::jsonb)
+"""
+WRITE_TEXTS: Final = (
+    FILL_TEXTS
+    + """
     ON CONFLICT (case_id, entry) DO UPDATE
    SET (number, internal, text) = ROW (excluded.number, excluded.internal, excluded.text)
  WHERE (search_texts.number, search_texts.internal, search_texts.text)
        IS DISTINCT FROM (excluded.number, excluded.internal, excluded.text)
 """
+)
 KNOWN: Final = "SELECT word FROM search_words WHERE word = ANY(%(words)s)"
 ADD_WORDS: Final = """
 INSERT INTO search_words (word, short)
@@ -97,40 +112,64 @@ class Told:
 
 def apply(conn: Connection[TupleRow], page: Page) -> None:
     """Writes the words of those cases of the page that have others now."""
+    if page.is_whole:
+        _fill(conn, list(page.cases.values()))
+        return
     if cases := _changed(page):
-        _write(conn, cases, is_new=page.is_whole)
+        _write(conn, cases)
     for statement, is_open in ((OPEN, True), (CLOSE, False)):
-        some = [case.id for case in page.cases.values() if case.is_open is is_open]
-        if some and (is_open or not page.is_whole):
+        if some := [case.id for case in page.cases.values() if case.is_open is is_open]:
             conn.execute(statement, {"cases": some})
 
 
-def _write(conn: Connection[TupleRow], cases: Sequence[Case], *, is_new: bool) -> None:
-    told = {case.id: list(_told(case)) for case in cases}
-    vectors = {case.id: _Vector() for case in cases}
-    for case in cases:
-        _filled(vectors[case.id], case, told[case.id])
-    words = {word for vector in vectors.values() for word in vector.words()}
-    some = [{"case_id": id_, "words": str(vector)} for id_, vector in vectors.items()]
-    had = set[str]()
-    if not is_new:
-        had = {word for (word,) in conn.execute(HAD, {"cases": list(told)})}
-        entries = [one.entry for texts in told.values() for one in texts]
-        conn.execute(FORGET, {"cases": list(told), "entries": entries})
-    conn.execute(WRITE, {"rows": orjson.dumps(some).decode()})
-    if texts := list(chain.from_iterable(told.values())):
-        conn.execute(WRITE_TEXTS, {"rows": orjson.dumps(texts).decode()})
-    known = {word for (word,) in conn.execute(KNOWN, {"words": list(words - had)})}
-    # In order, so that two processes that fill never wait for each other.
-    if new := [{"word": word, "short": shortened(word)} for word in sorted(words - had - known)]:
-        conn.execute(ADD_WORDS, {"rows": orjson.dumps(new).decode()})
-    if gone := had - words:
+def _fill(conn: Connection[TupleRow], cases: Sequence[Case]) -> None:
+    """Writes the words of cases of which there is nothing yet."""
+    if not cases:
+        return
+    cut = _Cut(cases)
+    is_open = [case.id for case in cases if case.is_open]
+    conn.execute(FILL, {"rows": cut.rows, "open": is_open})
+    conn.execute(FILL_TEXTS, {"rows": cut.texts})
+    _add_words(conn, cut.words)
+
+
+def _write(conn: Connection[TupleRow], cases: Sequence[Case]) -> None:
+    cut = _Cut(cases)
+    some = [case.id for case in cases]
+    had = {word for (word,) in conn.execute(HAD, {"cases": some})}
+    conn.execute(FORGET, {"cases": some, "entries": cut.entries})
+    conn.execute(WRITE, {"rows": cut.rows})
+    conn.execute(WRITE_TEXTS, {"rows": cut.texts})
+    _add_words(conn, cut.words - had)
+    if gone := had - cut.words:
         conn.execute(FORGET_WORDS, {"gone": list(gone)})
 
 
+def _add_words(conn: Connection[TupleRow], words: set[str]) -> None:
+    known = {word for (word,) in conn.execute(KNOWN, {"words": list(words)})}
+    # In order, so that two processes that fill never wait for each other.
+    if new := [{"word": word, "short": shortened(word)} for word in sorted(words - known)]:
+        conn.execute(ADD_WORDS, {"rows": _json(new)})
+
+
+class _Cut:
+    """Some cases, cut into words: what is written of them, as JSON."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        told = {case.id: list(_told(case)) for case in cases}
+        vectors = {case.id: _vector(case, told[case.id]) for case in cases}
+        words = set[str]().union(*(vector.words for vector in vectors.values()))
+        self.words = set(filter(is_meant, words))
+        self.entries = [one.entry for texts in told.values() for one in texts]
+        self.rows = _json([{"case_id": id_, "words": str(v)} for id_, v in vectors.items()])
+        self.texts = _json(list(chain.from_iterable(told.values())))
+
+
+def _json(rows: Sequence[object]) -> str:
+    return orjson.dumps(rows).decode()
+
+
 def _changed(page: Page) -> list[Case]:
-    if page.is_whole:
-        return list(page.cases.values())
     told = {r.stream for r in page.recorded if isinstance(r.event, TELLING)}
     return [page.cases[id_] for id_ in told & page.cases.keys()]
 
@@ -146,8 +185,8 @@ def _told(case: Case) -> Iterator[Told]:
             yield Told(case.id, id_, number, kind, one.internal, text)
 
 
-def _filled(vector: "_Vector", case: Case, told: Sequence[Told]) -> None:
-    details = case.details
+def _vector(case: Case, told: Sequence[Told]) -> "_Vector":
+    details, vector = case.details, _Vector()
     vector.signs(NUMBER, {case.number, case.number.lstrip("0")})
     people = (case.account, details.contact, case.submitter)
     vector.signs(SEEN_BY, {person.hex for person in people})
@@ -160,56 +199,62 @@ def _filled(vector: "_Vector", case: Case, told: Sequence[Told]) -> None:
         vector.add(tag, DESCRIPTION, INTERNAL)
     for one in told:
         vector.add(one.text, CONVERSATION, INTERNAL if one.internal else "")
+    return vector
 
 
 class _Vector:
-    """A `tsvector` that grows, and as a string what PostgreSQL reads."""
+    """A `tsvector` that grows, and as a string what PostgreSQL reads: it sorts the words itself."""
 
     def __init__(self) -> None:
-        self._places: dict[str, list[str]] = {}
-        self._place = self._letters = 0
+        self._parts: list[str] = []
+        self._words: set[str] = set()
+        self._place = 0
 
     def signs(self, sign: str, some: set[str]) -> None:
-        for one in some:
-            self._places[sign + one] = []
+        self._parts += [sign + one for one in some]
 
     def add(self, text: str, weight: str, sign: str = "") -> None:
         if isinstance(text, Erased):
             return
-        place, places = self._place + 1, self._places  # no phrase goes from one text into the next
-        for word, other in words_of(text):
-            place += place < LAST_PLACE
-            places.setdefault(sign + word, []).append(f"{place}{weight}")
-            if other:
-                places.setdefault(sign + other, []).append(f"{place}{weight}")
-        self._place = min(place, LAST_PLACE - 1)
-        self._letters += len(text)
+        words, begins = words_of(text), self._place + 2
+        self._parts += [f"{sign}{word}:{at}{weight}" for at, (word, _) in enumerate(words, begins)]
+        self._words.update(map(_AS_COMPARED, words))
+        if not text.isascii():
+            others = [(at, other) for at, (_, other) in enumerate(words, begins) if other]
+            self._parts += [f"{sign}{other}:{at}{weight}" for at, other in others]
+            self._words.update(other for _, other in others)
+        self._place += len(words) + 1  # no phrase goes from one text into the next
 
-    def words(self) -> Iterator[str]:
-        """Those that somebody may have meant; some twice."""
-        bare = (lexeme.removeprefix(INTERNAL) for lexeme in self._lexemes)
-        return (word for word in bare if is_meant(word))
+    @property
+    def words(self) -> set[str]:
+        """Those that are in it, whoever may see them."""
+        if len(self._parts) <= ALWAYS_FIT:
+            return self._words
+        return {_lexeme(part).removeprefix(INTERNAL) for part in self._fitting}
 
     def __str__(self) -> str:
-        return " ".join(
-            f"{lexeme}:{','.join(places[:MOST_PLACES])}" if places else lexeme
-            for lexeme, places in self._lexemes.items()
-        )
+        return " ".join(self._parts if len(self._parts) <= ALWAYS_FIT else self._fitting)
 
     @cached_property
-    def _lexemes(self) -> Mapping[str, list[str]]:
-        """As many as fit; asked for when there come no more."""
-        fits = self._letters <= ALWAYS_FIT
-        return self._places if fits else dict(_fitting(self._places))
+    def _fitting(self) -> list[str]:
+        """As many as fit, from the beginning; asked for when there come no more."""
+        fitting, often, left = list[str](), Counter[str](), MOST_BYTES
+        for part in self._parts:
+            lexeme = _lexeme(part)
+            often[lexeme] += 1
+            left -= 2 if often[lexeme] > 1 else len(lexeme.encode()) + 6
+            if left < 0:
+                break
+            if often[lexeme] <= MOST_PLACES:
+                fitting.append(part)
+        return fitting
 
 
-def _fitting(lexemes: Mapping[str, list[str]]) -> Iterator[tuple[str, list[str]]]:
-    left = MOST_BYTES
-    for lexeme, places in lexemes.items():
-        left -= len(lexeme.encode()) + 2 * min(len(places), MOST_PLACES) + 4
-        if left < 0:
-            return
-        yield lexeme, places
+_AS_COMPARED: Final = itemgetter(0)
+
+
+def _lexeme(part: str) -> str:
+    return part.partition(":")[0]
 
 
 def is_meant(word: str) -> bool:

@@ -53,7 +53,7 @@ class Token(NamedTuple):
 def words_of(text: str) -> list[Word]:
     """The words of a text in their order."""
     if text.isascii():
-        return [Word(word[:LONGEST]) for word in _ASCII.findall(text.lower())]
+        return list(map(_as_it_is, _ASCII.findall(text.lower())))
     return [word for token in _TOKEN.findall(text) for word in _folded(token)]
 
 
@@ -72,10 +72,15 @@ def is_unspaced(word: str) -> bool:
 
 
 @lru_cache(maxsize=50_000)
+def _as_it_is(word: str) -> Word:
+    return Word(word[:LONGEST])
+
+
+@lru_cache(maxsize=50_000)
 def _folded(token: str) -> tuple[Word, ...]:
     """The words that a run of letters comes to; often one, none where nothing is left."""
     if token.isascii():
-        return (Word(token.lower()[:LONGEST]),)
+        return (_as_it_is(token.lower()),)
     small = unicodedata.normalize("NFKC", token).casefold()
     plain, umlauts = _without_marks(small), _without_marks(small.translate(_UMLAUTS))
     others = iter(_TOKEN.findall(umlauts))

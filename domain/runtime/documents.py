@@ -35,6 +35,10 @@ SHIPPED: Final[Mapping[UUID, Document]] = {
     document_stream(SERVICE_LEVELS): ServiceLevels(),
 }
 
+_CARRYING: Final = (
+    e.AccountSet, e.PersonSet, e.CatalogueSet, e.CalendarSet, e.ServiceLevelsSet, e.SubscriptionSet,
+)  # fmt: skip
+
 Kind = TypeVar("Kind", bound=Document)
 
 
@@ -100,14 +104,5 @@ class Documents:
 
 def document_of(recorded: Recorded) -> Document | None:
     """The document that an event carries, if it carries one."""
-    match recorded.event:
-        case (
-            e.AccountSet()
-            | e.PersonSet()
-            | e.CatalogueSet()
-            | e.CalendarSet()
-            | e.ServiceLevelsSet()
-            | e.SubscriptionSet()
-        ) as event:
-            return event.document
-    return None
+    event = recorded.event
+    return event.document if isinstance(event, _CARRYING) else None

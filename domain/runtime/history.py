@@ -100,17 +100,19 @@ BARE_PAGE: Final = """
 SELECT notification_id, originator_id, originator_version, topic, state FROM log.events
  WHERE notification_id > %(after)s ORDER BY notification_id LIMIT %(most)s
 """
-# Whole streams, one after the other.
-STREAMS: Final = (
-    "SELECT"
-    + _COLUMNS
-    + _FROM
-    + """
- WHERE (e.originator_id, e.originator_version) > (%(stream)s, %(version)s)
-   AND e.originator_id <= %(last)s AND e.notification_id <= %(up_to)s
- ORDER BY e.originator_id, e.originator_version LIMIT %(most)s
+# Whole streams, one after the other, without their keys, and the keys of such a page: joined,
+# PostgreSQL would read the keys from the first stream on, for each page.
+STREAMS: Final = """
+SELECT notification_id, originator_id, originator_version, topic, state, recorded_at
+  FROM log.events
+ WHERE (originator_id, originator_version) > (%(stream)s, %(version)s)
+   AND originator_id <= %(last)s AND notification_id <= %(up_to)s
+ ORDER BY originator_id, originator_version LIMIT %(most)s
 """
-)
+KEYS_OF_STREAMS: Final = """
+SELECT stream, version, slot, wrapped, destroyed_as, destroyed_at FROM log.keys
+ WHERE stream BETWEEN %(first)s AND %(last)s
+"""
 AT: Final = (
     "SELECT"
     + _COLUMNS
@@ -200,3 +202,23 @@ def page(conn: Connection[TupleRow], after: int, most: int) -> list[Stored]:
     """The next events after a position, in order."""
     rows = conn.execute(PAGE, {"after": after, "most": most}, binary=True).fetchall()
     return [stored(row) for row in rows]
+
+
+def streams(
+    conn: Connection[TupleRow], after: tuple[UUID, int], last: UUID, *, up_to: int, most: int
+) -> list[Stored]:
+    """The next events in the order of streams and versions, of streams as far as `last`."""
+    asked = {"stream": after[0], "version": after[1], "last": last, "up_to": up_to, "most": most}
+    rows = conn.execute(STREAMS, asked, binary=True).fetchall()
+    if not rows:
+        return []
+    between = {"first": rows[0][1], "last": rows[-1][1]}
+    found = conn.execute(KEYS_OF_STREAMS, between, binary=True).fetchall()
+    keys = {(stream, version, slot): key_of(*key) for stream, version, slot, *key in found}
+
+    def with_keys(row: TupleRow) -> Stored:
+        position, stream, version, topic, state, at = row
+        text, personal = (keys.get((stream, version, slot)) for slot in ("text", "personal"))
+        return Stored(position, stream, version, topic, state, at, text, personal)
+
+    return [with_keys(row) for row in rows]

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import (
     Annotated,
     Any,
+    Final,
     NamedTuple,
     TypeAlias,
     Union,
@@ -49,6 +50,8 @@ class Each(NamedTuple):
 
     plan: "Plan"
 
+
+_NESTED: Final = frozenset({dict, list})  # of what JSON can be
 
 Plan: TypeAlias = "Slot | Each | Mapping[str, Plan]"
 
@@ -93,7 +96,7 @@ class Open:
                 return self._open(marker[1:], path, value[marker])
             # Most fields are plain, and a call for each would cost as much as the decryption.
             return {
-                f: self.fields(v, f"{path}.{f}") if isinstance(v, dict | list) else v
+                f: self.fields(v, f"{path}.{f}") if type(v) in _NESTED else v
                 for f, v in value.items()
             }
         if isinstance(value, list):

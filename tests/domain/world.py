@@ -118,7 +118,10 @@ class World:
             return
         states = self.states.setdefault(stream, [])
         before = states[-1] if states else None
+        kept = replace(before) if before else None
         after = evolve(before, recorded)
+        assert fold(before, [recorded]) == after
+        assert before == kept, "whoever has a case has it as it was"
         states.append(after)
         laws.of_a_step(before, recorded, after, here=here)
         if isinstance(event, e.Merged):

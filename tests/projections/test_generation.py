@@ -23,7 +23,7 @@ from domain.runtime.checkup import findings
 from domain.runtime.database import connect
 from domain.runtime.settings import Settings
 from domain.runtime.store import Store
-from projections import filling, generation
+from projections import filling, generation, search
 from projections.comparing import ROW, Difference
 from projections.filling import BuildFailed, Key
 from projections.follower import ONE_FOLLOWS, READ_MODELS, catch_up, register
@@ -182,6 +182,16 @@ def test_however_much_is_read_at_a_time_it_is_the_same(
     assert verified(shown.settings) == []
 
 
+def test_a_word_that_two_processes_find_at_once_is_kept_once(
+    shown: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither sees the other's, so that both write it."""
+    nothing = "SELECT word FROM search_words WHERE word = ANY(%(words)s) AND false"
+    monkeypatch.setattr(search, "KNOWN", nothing)
+    monkeypatch.setattr(filling, "AT_ONCE", 1)
+    assert verified(shown.settings) == []
+
+
 def test_a_read_model_that_stopped_goes_on_after_it_was_made_anew(
     shown: Desk, live: Connection[TupleRow]
 ) -> None:
@@ -268,7 +278,7 @@ def test_words_that_are_destroyed_leave_the_other_generations_too(
     """What was read before, and what somebody left behind who died building it."""
     key = key_of(shown.settings)
     rebuild(key, READ_MODELS, silent)
-    live.execute("SELECT read.begin_generation('{cases}', '{cases}')")
+    live.execute("SELECT read.begin_generation('{cases}', '{cases}', '{cases}')")
     live.execute("INSERT INTO next.cases SELECT * FROM read.cases")
     on(shown, some_cases)
     projected(shown.settings)
@@ -290,6 +300,17 @@ def test_words_that_are_destroyed_leave_the_other_generations_too(
         at_work.follow()
         kept = str(live.execute("SELECT subject FROM next.cases ORDER BY number").fetchall()[-1])
     assert kept == "('[redacted]',)"
+
+
+def test_the_release_before_finds_tables_with_their_keys(live: Connection[TupleRow]) -> None:
+    """It writes over what is there, also while it fills; and goes on beside a newer schema."""
+    live.execute("SELECT read.begin_generation('{search}', '{search_words}')")
+    for _ in range(2):
+        live.execute(
+            "INSERT INTO next.search_words VALUES ('a', '{}') ON CONFLICT (word) DO NOTHING"
+        )
+    live.execute("SELECT read.index_generation('{search_words}')")
+    live.execute("SELECT read.drop_generation('next')")
 
 
 NOBODY = UUID(int=2**128 - 1)  # behind all others, whichever ids a desk has
@@ -542,6 +563,6 @@ def test_the_service_makes_and_drops_no_other_tables(shown: Desk) -> None:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 conn.execute(statement.encode())
         with pytest.raises(psycopg.errors.UndefinedTable):
-            conn.execute("SELECT read.begin_generation('{}', '{passwords}')")
+            conn.execute("SELECT read.begin_generation('{}', '{passwords}', '{}')")
         with pytest.raises(psycopg.errors.InvalidParameterValue):
             conn.execute("SELECT read.drop_generation('read')")
