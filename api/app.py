@@ -3,7 +3,7 @@
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -50,6 +50,7 @@ from api.tail import Tail
 from domain.runtime import database
 from domain.runtime.opening import open_store
 from domain.runtime.settings import Settings, settings
+from projections import finding
 from projections.positions import Positions
 
 # What is read most stands first; and /cases/changes is no case.
@@ -83,6 +84,7 @@ ROUTED = (
     welcome,
     unsubscribing,
 )
+MOST_SEARCHES: Final = 4  # at once, in a process; the others wait
 log = structlog.stdlib.get_logger(__name__)
 
 
@@ -143,6 +145,9 @@ async def opened(chosen: Settings, leaving: threading.Event) -> AsyncIterator[Se
     async with (
         open_store(chosen, "casebook api") as store,
         database.pool(chosen.for_reading, "casebook api reads") as reads,
+        database.pool(
+            chosen.for_reading, "casebook api searches", most=MOST_SEARCHES, **finding.BOUNDED
+        ) as searches,
     ):
         positions = Positions(chosen.database_url, reads, store.pool)
         tail = Tail(positions, store, reads)
@@ -150,6 +155,7 @@ async def opened(chosen: Settings, leaving: threading.Event) -> AsyncIterator[Se
             yield Services(
                 reads=reads,
                 reads_url=chosen.for_reading,
+                searches=searches,
                 store=store,
                 tokens=Tokens(store.pool, store.lookup.documents),
                 positions=positions,

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -15,11 +16,13 @@ from api.rates import Buckets, TooManyRequests
 from api.tail import Tail
 from domain.errors import CaseUnknown
 from domain.recorded import Cause
-from domain.runtime.database import Pool
+from domain.runtime.database import Pool, Reading
 from domain.runtime.documents import Documents
 from domain.runtime.store import Store
 from domain.values import Actor
+from projections.finding import looking
 from projections.positions import Positions
+from projections.query import Query
 
 MOST_KEY: Final = 255
 _VERSION: Final = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
@@ -40,6 +43,8 @@ class Services:
     reads: Pool
     reads_url: str
     """Of the same database, for what needs a connection of its own."""
+    searches: Pool
+    """The same, for words: bounded, and few, so that what takes long keeps nobody else waiting."""
     store: Store
     tokens: Tokens
     positions: Positions
@@ -87,6 +92,10 @@ class Asking:
         """Refuses a token with scopes where none of them would do."""
         if self.signed.scopes is not None:
             raise NoScopeForThat
+
+    def looking(self, query: Query | None) -> AbstractAsyncContextManager[Reading]:
+        """A connection to look for cases with, by words or without; see `projections.finding`."""
+        return looking(self.given.searches) if query else self.given.reads.connection()
 
     async def reached(self, models: Collection[str]) -> None:
         """Waits until these read models have the position that `At-Least` names, if it does."""

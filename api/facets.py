@@ -10,7 +10,7 @@ from api.deps import By
 from api.filters import Filtered, described, read, wanted_of
 from api.listed import FINDING, MODELS
 from api.searching import understood
-from projections import access, facets, finding
+from projections import access, facets
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
 
@@ -51,7 +51,7 @@ async def case_facets(by: By, request: Request) -> Facets:
     wanted = [name for name in facets.FACETS if not customer or name in facets.FOR_CUSTOMERS]
     if not by.by.sees_internal and "tag" in wanted:
         wanted.remove("tag")
-    async with by.given.reads.connection() as conn, finding.bounded(conn, query):
+    async with by.looking(query) as conn:
         found = await facets.counted(
             conn, wanted, wanted_of(asked, by, query).conditions, access.visible_to(by.by)
         )

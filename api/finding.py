@@ -28,7 +28,7 @@ async def searched(asked: Asked, query: Query, by: Asking) -> dict[str, Any]:
     """
     await by.reached(FINDING)
     seen, viewer = access.visible_to(by.by), by.by
-    async with by.given.reads.connection() as conn, finding.bounded(conn, query):
+    async with by.looking(query) as conn:
         found, beside = await _page(conn, asked, query, by)
         meant: Mapping[Term, Sequence[str]] = {}
         if found.total == 0:

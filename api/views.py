@@ -254,7 +254,7 @@ async def _counted(by: Asking, id_: UUID | str, name: str, query: str) -> View:
         asked, words = await _asked_for(by, query)
         conditions = wanted_of(asked, by, words).conditions
         most = None if counts_exactly(asked, by) else MOST_COUNTED + 1
-        async with by.given.reads.connection() as conn, finding.bounded(conn, words):
+        async with by.looking(words) as conn:
             found = await listing.counted(conn, conditions, access.visible_to(by.by), most)
         exact = most is None or found <= MOST_COUNTED
         count = found if exact else MOST_COUNTED

@@ -7,6 +7,7 @@ them are looked at; where many do, the newest of them are come upon by going bac
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final, LiteralString
 
 from psycopg import AsyncConnection
@@ -14,6 +15,7 @@ from psycopg.errors import QueryCanceled
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
+from domain.runtime.database import Pool, Reading
 from domain.values import Actor
 from projections.access import ALL_CASES
 from projections.cases import Line, columns
@@ -21,13 +23,15 @@ from projections.listing import MOST_COUNTED, Found, Seen, Wanted, line_of, wher
 from projections.query import Query
 
 RANKED: Final = 250  # of the newest that match
+PASSED: Final = 10
 
-# Beyond that nobody waits. Neither a scan of all rows nor a second process is what helps here,
-# whatever is estimated.
-BOUNDED: Final = """
-SELECT set_config('statement_timeout', '2s', true), set_config('enable_seqscan', 'off', true),
-       set_config('max_parallel_workers_per_gather', '0', true)
-"""
+# Of each connection for this. Beyond that nobody waits; and neither a scan of all rows nor a second
+# process is what helps here, whatever is estimated.
+BOUNDED: Final[Mapping[str, str]] = MappingProxyType({
+    "statement_timeout": "2s",
+    "enable_seqscan": "off",
+    "max_parallel_workers_per_gather": "0",
+})  # fmt: skip
 _MATCHING: Final = SQL("s.words @@ %(words)s::tsquery")
 MATCHES: Final = SQL("SELECT s.case_id FROM read.{table} s WHERE {matching}")
 # Of closed cases those alone that are named by their number.
@@ -40,51 +44,61 @@ FOUND: Final = """
 WITH found AS MATERIALIZED (
     SELECT c.id, {at} AS at FROM ({matches}) s JOIN read.cases c ON c.id = s.case_id
      WHERE {where} LIMIT %(most_counted)s),
+newest AS (SELECT id, at FROM found ORDER BY at DESC, id DESC LIMIT {reach}),
 {ranked}
 SELECT t.total, r.score, {columns}
   FROM (SELECT count(*) AS total FROM found) t
   LEFT JOIN (ranked r JOIN read.cases c ON c.id = r.id) ON true
  ORDER BY r.score DESC, r.at DESC, r.id DESC
 """
+# The same where nothing is asked of a case but its words: those that match are looked up where they
+# are few, and else met on the way from the newest case back, of which `passed` cost as much as one
+# that is looked up. Neither where not all of them are known.
+ALONE: Final = """
+WITH matched AS MATERIALIZED ({matches} LIMIT %(most_counted)s),
+counted AS MATERIALIZED (
+    SELECT total, coalesce(total < %(most_counted)s, true) AS all_known,
+           total * total > %(passed)s * (
+               SELECT reltuples FROM pg_class WHERE oid = {name}::regclass) AS many
+      FROM (SELECT count(*) AS total FROM matched) AS of),
+newest AS MATERIALIZED (
+    (SELECT c.id, {at} AS at FROM matched m JOIN read.cases c ON c.id = m.case_id
+      WHERE (SELECT all_known AND NOT many FROM counted) AND {where}
+      ORDER BY {at} DESC, c.id DESC LIMIT {reach})
+     UNION ALL
+    (SELECT c.id, {at} AS at FROM read.cases c
+      WHERE (SELECT all_known AND many FROM counted) AND {where}
+        AND CASE WHEN c.id IN (SELECT case_id FROM matched) THEN true END
+      ORDER BY {at} DESC, c.id DESC LIMIT {reach})),
+{ranked}
+SELECT t.total, r.score, {columns}
+  FROM counted t LEFT JOIN (ranked r JOIN read.cases c ON c.id = r.id) ON true
+ ORDER BY r.score DESC, r.at DESC, r.id DESC
+"""
 # The newest that match, from the newest case on; the fences keep PostgreSQL from another way.
 BACK_IN_TIME: Final = """
-WITH found AS MATERIALIZED (
-    SELECT c.id, c.at, {score} AS score
+WITH newest AS MATERIALIZED (
+    SELECT c.id, c.at
       FROM (SELECT c.id, {at} AS at FROM read.cases c WHERE {where}
              ORDER BY {at} DESC, c.id DESC OFFSET 0) c
      CROSS JOIN LATERAL (
             SELECT s.words FROM read.{table} s WHERE s.case_id = c.id OFFSET 0) s
-     WHERE {matching} LIMIT greatest(%(ranked)s, %(skipped)s + %(most)s)),
-aged AS (SELECT id, at, score, row_number() OVER (ORDER BY at DESC, id DESC) AS age FROM found),
-ranked AS (
-    SELECT id, at, CASE WHEN age > %(ranked)s THEN -1 ELSE score END AS score FROM aged
-     ORDER BY score DESC, at DESC, id DESC LIMIT %(most)s OFFSET %(skipped)s)
+     WHERE {matching} LIMIT {reach}),
+{ranked}
 SELECT NULL::bigint, r.score, {columns}
   FROM ranked r JOIN read.cases c ON c.id = r.id
  ORDER BY r.score DESC, r.at DESC, r.id DESC
 """
-# How many match, and of how many; no case is looked at of whom nothing is asked but its words.
-COUNTED: Final = """
-SELECT (SELECT count(*) FROM (
-        SELECT FROM read.{table} s WHERE {matching} LIMIT %(most_counted)s) AS counted),
-       (SELECT reltuples FROM pg_class WHERE oid = {name}::regclass)
-"""
-_SCORE: Final = SQL("""
-       CASE WHEN s.words @@ %(is_number)s::tsquery THEN 4
-            WHEN s.words @@ %(as_number)s::tsquery THEN 3
-            WHEN s.words @@ %(in_subject)s::tsquery THEN 2
-            WHEN s.words @@ %(in_description)s::tsquery THEN 1 ELSE 0 END""")
+_REACH: Final = SQL("greatest(%(ranked)s, %(skipped)s + %(most)s)")
 _RANKED: Final = SQL("""
-newest AS (SELECT id, at FROM found ORDER BY at DESC, id DESC LIMIT %(ranked)s),
-scored AS (
-    SELECT n.id, n.at, {score} AS score
-      FROM newest n CROSS JOIN LATERAL (
-           SELECT s.words FROM read.{table} s WHERE s.case_id = n.id OFFSET 0) s),
 ranked AS (
-    SELECT id, at, score FROM scored
-     UNION ALL
-    SELECT f.id, f.at, -1 FROM found f
-     WHERE %(skipped)s + %(most)s > %(ranked)s AND f.id NOT IN (SELECT id FROM newest)
+    SELECT n.id, n.at, CASE WHEN n.age > %(ranked)s THEN -1 ELSE (
+               SELECT CASE WHEN s.words @@ %(is_number)s::tsquery THEN 4
+                           WHEN s.words @@ %(as_number)s::tsquery THEN 3
+                           WHEN s.words @@ %(in_subject)s::tsquery THEN 2
+                           WHEN s.words @@ %(in_description)s::tsquery THEN 1 ELSE 0 END
+                 FROM read.{table} s WHERE s.case_id = n.id) END AS score
+      FROM (SELECT id, at, row_number() OVER (ORDER BY at DESC, id DESC) AS age FROM newest) n
      ORDER BY score DESC, at DESC, id DESC LIMIT %(most)s OFFSET %(skipped)s)""")
 
 
@@ -93,19 +107,15 @@ class SearchTooBroad(Exception):
 
 
 @asynccontextmanager
-async def bounded(conn: AsyncConnection[TupleRow], query: Query | None) -> AsyncIterator[None]:
-    """A block in which words are looked for; without any it is like every other.
+async def looking(searches: Pool) -> AsyncIterator[Reading]:
+    """A connection to look for words with, of those that are bounded.
 
     Raises:
-        SearchTooBroad: a statement in it takes longer than two seconds.
+        SearchTooBroad: a statement takes longer than two seconds.
     """
-    if query is None:
-        yield
-        return
     try:
-        async with conn.transaction():
-            await conn.execute(BOUNDED)
-            yield
+        async with searches.connection() as conn:
+            yield conn
     except QueryCanceled:
         raise SearchTooBroad from None
 
@@ -123,16 +133,14 @@ async def found(
     condition, given = seen
     values: dict[str, Any] = {**given, **wanted.conditions, **query.scores()}
     values |= {"words": query.matching(viewer), "ranked": RANKED, "numbered": query.numbered}
-    values |= {"skipped": wanted.skipped, "most": wanted.most + 1}
+    values |= {"passed": PASSED, "skipped": wanted.skipped, "most": wanted.most + 1}
     values["most_counted"] = None if exactly else MOST_COUNTED + 1
     at: LiteralString = "c.public_modified_at" if wanted.publicly else "c.modified_at"
     names = tuple(wanted.conditions)
-    total, many = await _counted(conn, condition, names, values)
-    if not many:
-        rows = await _rows(conn, _statement(FOUND, condition, names, at), values)
-        total = rows[0][0]
-        many = total > MOST_COUNTED and not exactly
-    if many:
+    alone = condition == ALL_CASES and not set(names) - {"open"}
+    rows = await _rows(conn, _statement(ALONE if alone else FOUND, condition, names, at), values)
+    total: int = rows[0][0]
+    if total > MOST_COUNTED and not exactly:
         rows = await _rows(conn, _statement(BACK_IN_TIME, condition, names, at), values)
     page = [(row[1], line_of(row[2:])) for row in rows if row[2]]
     return Found(
@@ -140,25 +148,6 @@ async def found(
         total=total if exactly or total <= MOST_COUNTED else None,
         more=len(page) > wanted.most,
     )
-
-
-async def _counted(
-    conn: AsyncConnection[TupleRow],
-    condition: LiteralString,
-    names: tuple[str, ...],
-    values: Mapping[str, Any],
-) -> tuple[int, bool]:
-    """How many cases match, and whether going back in time is the shorter way to the newest.
-
-    Counted before they are looked for only where nothing is asked of a case but its words.
-    """
-    if condition != ALL_CASES or set(names) - {"open"}:
-        return 0, False
-    ((total, all_of_them),) = await _rows(conn, _statement(COUNTED, condition, names, ""), values)
-    wanted = max(values["ranked"], values["skipped"] + values["most"])
-    # One in so many matches, so that as many times those that are wanted are passed on the way.
-    is_shorter = 0 <= wanted * all_of_them < total * total
-    return total, total > MOST_COUNTED or is_shorter
 
 
 async def _rows(
@@ -183,7 +172,7 @@ def _statement(
         "matching": _MATCHING,
         "where": where(condition, names),
         "columns": columns(Line),
-        "score": _SCORE,
-        "ranked": _RANKED.format(table=table, score=_SCORE),
+        "reach": _REACH,
+        "ranked": _RANKED.format(table=table),
     }
     return SQL(statement).format(**parts).as_bytes(None)

@@ -119,16 +119,17 @@ def connect(url: str, name: str, *, autocommit: bool = False) -> Connection[Tupl
     return psycopg.connect(_conninfo(url, name), autocommit=autocommit)
 
 
-def pool(url: str, name: str, *, most: int = 10) -> Pool:
+def pool(url: str, name: str, *, most: int = 10, **settings: str) -> Pool:
     """Connections for requests, up to `most`; to be opened by `async with`.
 
     A statement ends after 15 s and an idle transaction after 30: a stuck request holds up nobody.
+    `settings` are PostgreSQL's, for these connections.
     Connections are not tried before use (a round trip each time): after a restart of PostgreSQL,
     one request for each connection finds out.
     """
     limits = {"statement_timeout": "15s", "idle_in_transaction_session_timeout": "30s"}
     return AsyncConnectionPool(
-        _conninfo(url, name, **limits),
+        _conninfo(url, name, **(limits | settings)),
         # What a request reads is one statement: no BEGIN and COMMIT around it.
         kwargs={"autocommit": True},
         open=False,

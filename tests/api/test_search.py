@@ -1,5 +1,6 @@
 """Cases are found by their words as they are typed, by whoever may see them, best first."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 from urllib.parse import quote
@@ -256,15 +257,15 @@ def test_more_than_200_characters_are_refused(asked: Http) -> None:
     assert found(asked, x.ANNA, "q" * 200) == []
 
 
-def test_what_takes_too_long_is_refused_with_a_sentence(
-    asked: Http, cases: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "statement_timeout', '2s'" in finding.BOUNDED
-    monkeypatch.setattr(finding, "BOUNDED", finding.BOUNDED.replace("'2s'", "'100ms'"))
-    with psycopg.connect(asked.desk.settings.database_url) as conn:
+def test_what_takes_too_long_is_refused_with_a_sentence(asked: Http, cases: dict[str, str]) -> None:
+    """And meanwhile nothing else waits, however many search."""
+    paths = ["/cases?q=queue", "/cases?q=queue&sort=created", "/cases/facets?q=queue"] * 3
+    with psycopg.connect(asked.desk.settings.database_url) as conn, ThreadPoolExecutor(9) as many:
         conn.execute("LOCK read.search, read.search_open")
-        for path in ("/cases?q=queue", "/cases?q=queue&sort=created", "/cases/facets?q=queue"):
-            answer = asked.get(x.ANNA, path)
+        answers = [many.submit(asked.get, x.ANNA, path) for path in paths]
+        assert asked.get(x.ANNA, "/cases").status_code == 200
+        assert not any(answer.done() for answer in answers)
+        for answer in (waiting.result() for waiting in answers):
             assert (answer.status_code, answer.json()["title"]) == (422, "Search too broad")
             assert answer.json()["detail"].startswith("This search takes too long: ask for more")
     assert found(asked, x.CLARA, "queue") == [cases["queue"]]
@@ -401,6 +402,23 @@ def test_the_subject_counts_more_than_the_description_and_that_more_than_the_res
     assert [case["number"] for case in rest["cases"]] == [told[3]]
 
 
+@pytest.mark.parametrize(("bird", "ranked", "order"), [("Dodo", 2, "210"), ("Moa", 3, "021")])
+def test_of_those_that_are_no_more_ranked_the_age_alone_counts(
+    asked: Http, monkeypatch: pytest.MonkeyPatch, bird: str, ranked: int, order: str
+) -> None:
+    told = {bird: "An egg.", "Nest": f"Of a {bird}.", "Egg": f"Of a {bird}, too."}
+    numbers = [
+        asked.raised(x.CLARA, subject=subject, description=text)["number"]
+        for subject, text in told.items()
+    ]
+    asked.shown()
+    monkeypatch.setattr(finding, "RANKED", ranked)
+    for passed in (0, 10**9):
+        monkeypatch.setattr(finding, "PASSED", passed)
+        for by in (x.CLARA, x.ANNA):
+            assert found(asked, by, bird) == [numbers[int(at)] for at in order]
+
+
 @pytest.mark.parametrize("ranked", [2, 250])
 @pytest.mark.parametrize("q", ["plover", "plo", "plover -first", "00"])
 def test_both_ways_to_the_newest_come_to_the_same(
@@ -412,15 +430,13 @@ def test_both_ways_to_the_newest_come_to_the_same(
     asked.shown()
     monkeypatch.setattr(finding, "RANKED", ranked)
     pages = []
-    for is_shorter in (False, True):
-
-        async def counted(*_: object, is_shorter: bool = is_shorter) -> tuple[int, bool]:
-            return 7, is_shorter
-
-        monkeypatch.setattr(finding, "_counted", counted)
+    # Looked up; met on the way back; and so many that not all of them are known.
+    for passed, most_counted in ((10**9, 10_000), (0, 10_000), (0, 0)):
+        monkeypatch.setattr(finding, "PASSED", passed)
+        monkeypatch.setattr(finding, "MOST_COUNTED", most_counted)
         some = [answer(asked, x.ANNA, q, f"&limit=2&page={page}")["cases"] for page in (1, 2)]
         pages.append([[case["number"] for case in page] for page in some])
-    assert pages[0] == pages[1]
+    assert pages[0] == pages[1] == pages[2]
     assert len(pages[0][0]) == 2
 
 
