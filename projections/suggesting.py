@@ -20,7 +20,7 @@ MOST_MEANT: Final = 5
 MOST_ALIKE: Final = 1_000
 FEW_LETTERS: Final = 5  # a word that is shorter has room for one slip, others for two
 
-SOON: Final = "SET LOCAL statement_timeout = '100ms'"
+SOON: Final = "SET LOCAL statement_timeout = '50ms'"
 NEAR: Final = "SELECT word FROM read.search_words WHERE short && %(short)s LIMIT %(most)s"
 # Of words that begin as this one does, those that begin so for longest.
 ALIKE: Final = """
@@ -65,7 +65,7 @@ async def closed_besides(
 
     None where counting them takes longer than a hint is worth.
     """
-    if found.total or "open" not in wanted.conditions:
+    if found.total != 0 or "open" not in wanted.conditions:
         return None
     others = {name: of for name, of in wanted.conditions.items() if name != "open"}
     with suppress(QueryCanceled):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.values import Actor, Severity, Status
-from projections import listing
+from projections import finding, listing
 from tests import examples as x
 from tests.api.http import Http
 
@@ -202,6 +202,19 @@ def test_when_nothing_open_matches_the_closed_ones_are_counted(http: Http) -> No
     assert page(http, x.GINA, {"application": "bora"})["closed_matches"] == 0
     assert page(http, x.CLARA, {"application": "atlas"})["closed_matches"] is None
     assert page(http, x.CLARA, {"application": "bora", "status": "all"})["total"] == 1
+
+
+def test_closed_ones_are_not_counted_where_more_match_than_are_counted(
+    http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        http.raised(subject="Zephyr")
+    http.shown()
+    for module in (listing, finding):
+        monkeypatch.setattr(module, "MOST_COUNTED", 1)
+    for asked in ({}, {"q": "zephyr"}):
+        told = page(http, x.ANNA, asked)
+        assert (told["total"], told["total_is_exact"], told["closed_matches"]) == (1, False, None)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,12 @@ def durable_postgres() -> Iterator[EmbeddedPostgres]:
     """A migrated server of its own, on a disk, that waits for the disk at each commit."""
     home = Path("/var/tmp") / f"casebook-bench-{os.getpid()}"  # noqa: S108 - /tmp may be in memory
     server = EmbeddedPostgres(
-        home, fsync="on", synchronous_commit="on", max_connections="200", max_wal_size="4GB"
+        home,
+        fsync="on",
+        synchronous_commit="on",
+        max_connections="200",
+        max_wal_size="4GB",
+        shared_buffers="2GB",  # its manual advises a quarter of the memory; as shipped it has 128 MB
     )
     try:
         server.start()
