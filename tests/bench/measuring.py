@@ -46,7 +46,7 @@ def durable_postgres() -> Iterator[EmbeddedPostgres]:
         synchronous_commit="on",
         max_connections="200",
         max_wal_size="4GB",
-        shared_buffers="2GB",  # its manual advises a quarter of the memory; as shipped it has 128 MB
+        shared_buffers="2GB",  # its manual: a quarter of the memory; as shipped it has 128 MB
     )
     try:
         server.start()
