@@ -15,9 +15,8 @@ help: ## What can be made (the default)
 up: .venv/casebook.ok ## Casebook on this machine, http://127.0.0.1:8000 until Ctrl-C (CASEBOOK_PORT=8001 for another port; KAFKA=1: and a Kafka)
 	@exec .venv/bin/casebook up $(if $(KAFKA),--kafka) $(ARGS)
 
-# By file, so that the tests of one share what they have made in the same order each time.
 test: .venv/requirements-dev.ok ## The tests, under ten minutes (ARGS="-k name -x" goes to pytest)
-	@exec $(PY) -m pytest -m "not soak and not bench" -n 2 --dist loadfile $(ARGS)
+	@exec $(PY) -m pytest -m "not soak and not bench" -n 2 --dist worksteal $(ARGS)
 
 soak: .venv/requirements-dev.ok ## Longer runs and many kills
 	@$(PY) -m pytest -m soak $(ARGS) || [ $$? -eq 5 ]  # 5: none was selected

@@ -139,7 +139,7 @@ def test_what_is_internal_is_found_by_the_desk_alone(
 
 
 def test_only_what_is_left_out_may_be_asked_for(asked: Http, cases: dict[str, str]) -> None:
-    left = found(asked, x.ADA, "-queue")
+    left = found(asked, x.ADA, "-queue", "&limit=100")
     assert cases["queue"] not in left
     assert cases["invoice"] in left
 
@@ -157,7 +157,7 @@ def test_a_number_finds_its_case_whatever_its_status_also_partly_typed(
     begins = 8 - len(plain)
     marked = {"field": "number", "text": number, "ranges": [[begins, begins + len(plain)]]}
     assert case["highlights"] == [marked]
-    assert found(asked, x.CLARA, plain, "&status=open") == []
+    assert found(asked, x.CLARA, number, "&status=open") == []
 
 
 def test_of_a_short_number_the_case_itself_comes_first(asked: Http, cases: dict[str, str]) -> None:
@@ -605,6 +605,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def test_words_that_are_destroyed_are_gone_with_the_next_look(asked: Http) -> None:
+    other = asked.raised(x.CLARA, subject="Somebody else")["number"]
+    asked.done(x.ANNA, other, "post", text="Said nothing.")
     case = asked.raised(x.CLARA, subject="Mister Quokka", description="Of Quokka.")["number"]
     asked.done(x.ANNA, case, "post", text="Quokka said so.")
     asked.shown()
@@ -635,21 +637,21 @@ TYPED = st.lists(
     st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=3), st.lists(TYPED, max_size=8)
 )
 def test_what_is_found_is_what_reading_every_text_would_find(
-    asked: Http, told: list[tuple[str, str, str]], typed: list[list[tuple[str, str]]]
+    http: Http, told: list[tuple[str, str, str]], typed: list[list[tuple[str, str]]]
 ) -> None:
     """Each case is raised, answered in public and noted in secret, under a word of its own."""
     own = f"law{next(COUNTED)}"
     numbers = {}
     for subject, post, note in told:
-        case = asked.raised(x.CLARA, subject=f"{subject} {own}", description="So.")["number"]
-        asked.done(x.ANNA, case, "post", text=post)
-        asked.done(x.ANNA, case, "note", text=note)
+        case = http.raised(x.CLARA, subject=f"{subject} {own}", description="So.")["number"]
+        http.done(x.ANNA, case, "post", text=post)
+        http.done(x.ANNA, case, "note", text=note)
         numbers[case] = ([f"{subject} {own}", "So.", post], [note])
-    asked.shown()
+    http.shown()
     for parts in typed:
         q = " ".join([own, *(sign + word for sign, word in parts)])
         for by, internal in ((x.CLARA, False), (x.ANNA, True), (x.ADA, False), (x.GINA, False)):
-            body = answer(asked, by, q)
+            body = answer(http, by, q)
             if body["did_you_mean"]:
                 continue
             expected = {
