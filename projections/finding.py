@@ -23,7 +23,7 @@ from projections.listing import MOST_COUNTED, Found, Seen, Wanted, line_of, wher
 from projections.query import Query
 
 RANKED: Final = 250  # of the newest that match
-PASSED: Final = 10
+PASSED: Final = 10  # cases that are passed by at the cost of one that is looked up; measured
 
 # Of each connection for this. Beyond that nobody waits; and neither a scan of all rows nor a second
 # process is what helps here, whatever is estimated.

@@ -45,7 +45,7 @@ LOCK: Final = "SELECT pg_try_advisory_lock(%(key)s)"
 UNLOCK: Final = "SELECT pg_advisory_unlock(%(key)s)"
 BEGIN: Final = "SELECT read.begin_generation(%(models)s, %(tables)s, %(shared)s)"
 FILLED: Final = "UPDATE next.models SET position = %(position)s"
-# For what is sorted, in each of `PROCESSES` connections: the 64 MB that it is else are for many.
+# In each of `PROCESSES` connections, for what an index sorts: with the usual 64 MB it goes to disk.
 MEMORY: Final = "SET maintenance_work_mem = '256MB'"
 INDEX: Final = "SELECT read.index_generation(%(tables)s)"
 # Whoever waits for a table keeps everybody waiting who comes after: so not for long.

@@ -25,7 +25,7 @@ from projections.words import is_unspaced, words_of
 
 NAME: Final = "search"
 TABLES: Final = ("search", "search_open", "search_texts", "search_words")
-SHARED: Final = ("search_words",)  # of cases of which each may be written by another process
+SHARED: Final = ("search_words",)  # a row is of many cases: several processes may write it
 
 INTERNAL, NUMBER, SEEN_BY = "~", "#", "@"
 # Where a word stands, as `tsvector` has it: subject, description, conversation.
